@@ -87,6 +87,8 @@ export interface Machine {
   readonly euid: number;
   readonly gid: number;
   readonly userName?: string;
+  /** User SID of the own primary token; absent without the Peios access-control system (A-OPER-03). */
+  readonly sid?: string;
   /** Controlling terminal's device path. */
   readonly terminal?: string;
   /** Path of the running program, for the critical set (T-RM-09). */
@@ -95,6 +97,8 @@ export interface Machine {
   readonly kernelRelease?: string;
   /** Whether another process is certainly gone (T-LOCK-07b); anything unclear is "unknown". */
   processState(pid: number, startTicks?: string): "alive" | "gone" | "unknown";
+  /** Whether an open descriptor of this process is that object; found through `/proc/self/fd`, opens nothing (T-DB-01). */
+  holdsOpenFile(device: bigint, inode: bigint): boolean;
 }
 
 // --- Directory trees -------------------------------------------------------------------------------------------
