@@ -147,7 +147,15 @@ export interface RootDirectory extends Disposable {
   openDirectory(path: string): Directory | undefined;
   /** A kernel with the Peios access-control system answered (T-MODE-02). */
   readonly hasKacs: boolean;
+  /**
+   * Directories met so far on opened paths that belong to neither uid 0 nor the caller, while the caller is uid 0
+   * on a kernel without KACS; each is worth one `W_DIR_OWNER` (T-PATH-09).
+   */
+  readonly foreignDirectories: readonly string[];
 }
+
+/** Components of a security descriptor, as bits (A-SDA): owner 1, group 2, DACL 4, SACL 8, label 16. */
+export type SecurityComponents = number;
 
 /** A pinned directory. All effects take single names below it (T-PATH-06). */
 export interface Directory extends Disposable {
@@ -155,6 +163,8 @@ export interface Directory extends Disposable {
   readonly path: string;
   readonly device: bigint;
   readonly inode: bigint;
+  /** As `RootDirectory.hasKacs` of the tree it lies in. */
+  readonly hasKacs: boolean;
   /** Status without following a link; `undefined` when the name does not exist. */
   status(name: string): FileStatus | undefined;
   /** Status of the directory itself. */
@@ -192,6 +202,18 @@ export interface Directory extends Disposable {
    * as needed. `undefined` where the kernel reports no errors that way.
    */
   openBarrier(): Barrier | undefined;
+  /** As `createFile()`, created with this security descriptor before its first byte (KACS kernels; A-SDA-11). */
+  createSecuredFile(name: string, descriptor: Uint8Array): WritableFile;
+  /** As `makeDirectory()`, created with this security descriptor (KACS kernels; A-SDA-12). */
+  makeSecuredDirectory(name: string, descriptor: Uint8Array): void;
+  /** Security descriptor of a child that is not a link, or of the directory itself (`undefined`; A-SDA-02). */
+  readSecurity(name: string | undefined, components: SecurityComponents): Uint8Array;
+  /** Sets exactly the components named (A-SDA-03, A-SDA-13). */
+  writeSecurity(name: string | undefined, components: SecurityComponents, descriptor: Uint8Array): void;
+  /** Extended attribute of a child file or directory, or of the directory itself; `undefined` when there is none. */
+  readAttribute(name: string | undefined, attribute: string): Uint8Array | undefined;
+  /** Sets an extended attribute (A-SDA-31); `undefined` as value removes it. */
+  writeAttribute(name: string | undefined, attribute: string, value: Uint8Array | undefined): void;
 }
 
 export interface Barrier extends Disposable {
