@@ -1,0 +1,29 @@
+/** References to named roots: dotted names, never paths (F-ROOT-01). */
+import { ruleError } from "../errors.ts";
+
+declare const brand: unique symbol;
+
+/** A syntactically valid root reference; whether such a root exists is not a question of format. */
+export type RootReference = string & { readonly [brand]: "RootReference" };
+
+const ROOT_REFERENCE_REGEXP = /^[a-z0-9][a-z0-9_-]*(?:\.[a-z0-9][a-z0-9_-]*)*$/;
+
+/** Whether `text` is a root reference (F-ROOT-01). */
+export function isRootReference(text: string): text is RootReference {
+  return ROOT_REFERENCE_REGEXP.test(text);
+}
+
+/**
+ * Parses a root reference.
+ *
+ * @throws {PeipkgError} `format` (`E_ROOT_REF`)
+ * @see F-ROOT-01
+ */
+export function parseRootReference(text: string): RootReference {
+  if (isRootReference(text)) return text;
+  const shown = text.length <= 160 ? text : `${text.slice(0, 160)}…`;
+  throw ruleError(
+    "E_ROOT_REF",
+    `cannot parse root reference "${shown}": expected names of a-z, 0-9, "_" and "-" joined by single dots`,
+  );
+}
