@@ -1,0 +1,3 @@
+export interface Invocation {
+  readonly todo: never;
+}

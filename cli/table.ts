@@ -1,0 +1,295 @@
+/**
+ * Every command of `peipkg`, in the order of its help. Only what works is listed (C-HELP-01); the run part of each
+ * command is loaded when it runs.
+ */
+import type { CommandSpec, OperandSpec, OptionSpec, Program, Words } from "./command.ts";
+
+const flag = (name: string, summary: string, more: Partial<OptionSpec> = {}): OptionSpec => ({
+  name,
+  summary,
+  ...more,
+});
+
+const number = (
+  name: string,
+  label: string,
+  summary: string,
+  min: number,
+  more: Partial<OptionSpec> = {},
+): OptionSpec => ({ name, value: { label, kind: "number", min }, summary, ...more });
+
+const choice = (name: string, choices: readonly string[], summary: string): OptionSpec => ({
+  name,
+  value: { label: choices.join("|"), kind: "choice", choices },
+  summary,
+});
+
+const packages = (label: string, kind: OperandSpec["kind"], optional?: true): OperandSpec =>
+  optional === undefined ? { label, kind, repeatable: true } : { label, kind, repeatable: true, optional };
+
+// --- Options of several commands (C-OPT-01) --------------------------------------------------------------------
+const DRY_RUN = flag("dry-run", "show the plan and change nothing");
+const YES = flag("yes", "answer the routine question with yes", { short: "y" });
+const ALLOW_STALE = flag("allow-stale", "proceed though a repository is past its age limits");
+const OVERWRITE_UNOWNED = flag(
+  "overwrite-unowned",
+  "replace differing files that belong to no package; each is kept beside its new version",
+);
+const SD_OVERRIDES = choice(
+  "sd-overrides",
+  ["apply", "store", "ignore"],
+  "what to do with declared security descriptors on a kernel that cannot apply them (default apply, which refuses)",
+);
+const MODIFIED = choice("modified", ["keep", "remove", "abort"], "what to do with edited configuration files");
+const ALLOW_CRITICAL = flag("allow-critical", "allow the removal of critical packages");
+const CASCADE_REMOVE = flag("cascade", "also remove every package that needs one of these");
+const CASCADE_CONFLICTS = flag("cascade", "remove installed packages that conflict");
+const ALLOW_DOWNGRADE = flag("allow-downgrade", "let dependencies move backward, each asked for separately");
+const NUL = flag("null", "end values with NUL instead of newline, unescaped; not to a terminal", { short: "0" });
+const AUTOREMOVE = flag("autoremove", "also remove what becomes unused");
+const FETCH_ONLY = flag("fetch-only", "stop after download");
+
+/** The options every command takes (section 2 of the command-line specification). */
+export const COMMON_GLOBALS: readonly OptionSpec[] = [
+  flag("json", "machine output"),
+  flag("quiet", "drop informational lines", { short: "q", excludes: ["verbose"] }),
+  flag("verbose", "more detail; twice adds timing and request lines", { short: "v", repeatable: true }),
+  choice("color", ["auto", "always", "never"], "when to colour the output (default auto)"),
+  flag("help", "show help and stop", { short: "h" }),
+  flag("version", "show the version and stop"),
+];
+
+const directory = (name: string, summary: string): OptionSpec => ({
+  name,
+  value: { label: "DIR", kind: "directory" },
+  summary,
+});
+
+const GLOBALS: readonly OptionSpec[] = [
+  directory("root", "operate on the installation below DIR (default /)"),
+  directory("config-dir", "read peipkg.toml and *.repo here"),
+  directory("state-dir", "keep database and lock here"),
+  directory("cache-dir", "keep metadata and downloads here"),
+  {
+    name: "option",
+    short: "o",
+    value: { label: "KEY=VALUE", kind: "key" },
+    repeatable: true,
+    summary: "set one configuration key for this run",
+  },
+  ...COMMON_GLOBALS.slice(0, 4),
+  flag("no-progress", "no progress display"),
+  number("lock-wait", "SECONDS", "wait this long for the writer lock (default 0)", 0),
+  ...COMMON_GLOBALS.slice(4),
+];
+
+const reads = (words: Words): boolean => words.options["report"] !== undefined;
+
+// --- Package changes -------------------------------------------------------------------------------------------
+const INSTALL: CommandSpec = {
+  name: "install",
+  group: "changes",
+  summary: "install packages and what they need",
+  description: [
+    "Installs the named packages, or package files, together with everything they need.",
+    "A given file outranks every repository's candidate of its name and skips repository trust, not the " +
+    "verification of its format. A package that is installed already is not upgraded by naming it.",
+  ],
+  operands: [packages("package|file.peipkg", "available-or-file")],
+  requirement: "at least one package or package file is required",
+  options: [
+    DRY_RUN,
+    YES,
+    ALLOW_STALE,
+    OVERWRITE_UNOWNED,
+    SD_OVERRIDES,
+    MODIFIED,
+    ALLOW_CRITICAL,
+    CASCADE_CONFLICTS,
+    ALLOW_DOWNGRADE,
+    flag("no-claim", "take no role"),
+    {
+      name: "claim",
+      value: { label: "ROLE[,ROLE]", kind: "role" },
+      repeatable: true,
+      summary: "take these roles, even if another package holds them",
+    },
+    flag("claim-all", "take every role the packages can take", {
+      excludes: ["no-claim", "claim"],
+      exclusionRule: "CLAIM_FLAGS_CONFLICT",
+    }),
+    flag("auto", "mark the packages as automatically installed"),
+    flag("reinstall", "write installed packages again at the same version"),
+    {
+      name: "repository",
+      value: { label: "NAME", kind: "repository" },
+      repeatable: true,
+      summary: "take candidates only from this repository",
+    },
+    FETCH_ONLY,
+  ],
+  output: "events",
+  asks: true,
+  elevated: [
+    "downgrade",
+    "foreign-replaces",
+    "foreign-conflicts",
+    "low-trust-provides",
+    "sd-override",
+    "sd-unsupported",
+    "claim-override",
+  ],
+  examples: [
+    { line: "peipkg install nginx", meaning: "install nginx and what it needs" },
+    { line: "peipkg install --dry-run ./tool_2.0-1_x86_64.peipkg", meaning: "show what installing a file would do" },
+  ],
+  load: () => import("./commands/install.ts"),
+};
+
+const REMOVE: CommandSpec = {
+  name: "remove",
+  aliases: ["uninstall"],
+  group: "changes",
+  summary: "remove packages",
+  description: [
+    "Removes the named packages. A package others need is refused unless --cascade takes them along.",
+    "Only files the packages own are deleted; directories go when they are empty and no other package owns them.",
+  ],
+  operands: [packages("package", "installed")],
+  requirement: "at least one package name is required",
+  options: [DRY_RUN, YES, MODIFIED, ALLOW_CRITICAL, CASCADE_REMOVE, AUTOREMOVE],
+  output: "events",
+  asks: true,
+  examples: [
+    { line: "peipkg remove nginx", meaning: "remove nginx" },
+    { line: "peipkg remove --cascade --dry-run libfoo", meaning: "show what would go with libfoo" },
+  ],
+  load: () => import("./commands/remove.ts"),
+};
+
+const UPGRADE: CommandSpec = {
+  name: "upgrade",
+  group: "changes",
+  summary: "move installed packages to newer versions",
+  description: [
+    "Upgrades the named packages, or every installed package when none is named. New dependencies come along.",
+  ],
+  operands: [packages("package", "installed", true)],
+  options: [
+    DRY_RUN,
+    YES,
+    ALLOW_STALE,
+    OVERWRITE_UNOWNED,
+    SD_OVERRIDES,
+    MODIFIED,
+    ALLOW_CRITICAL,
+    CASCADE_CONFLICTS,
+    ALLOW_DOWNGRADE,
+    {
+      name: "exclude",
+      value: { label: "NAME", kind: "installed" },
+      repeatable: true,
+      summary: "leave this package as it is",
+    },
+    AUTOREMOVE,
+    FETCH_ONLY,
+  ],
+  output: "events",
+  asks: true,
+  elevated: [
+    "downgrade",
+    "foreign-replaces",
+    "foreign-conflicts",
+    "low-trust-provides",
+    "sd-override",
+    "sd-unsupported",
+  ],
+  examples: [
+    { line: "peipkg upgrade", meaning: "upgrade everything" },
+    { line: "peipkg upgrade --dry-run nginx", meaning: "show what upgrading nginx would do" },
+  ],
+  load: () => import("./commands/upgrade.ts"),
+};
+
+const DOWNGRADE: CommandSpec = {
+  name: "downgrade",
+  group: "changes",
+  summary: "move one package back to an exact version",
+  description: [
+    "Moves an installed package back to VERSION, taken from the active or archive indexes. Written without a " +
+    "revision it means the highest revision of that upstream version on offer. Always asked for separately.",
+  ],
+  operands: [{ label: "package", kind: "installed" }, { label: "version", kind: "version" }],
+  requirement: "exactly one package name and one version are required",
+  options: [DRY_RUN, YES, ALLOW_STALE, OVERWRITE_UNOWNED, SD_OVERRIDES],
+  output: "events",
+  asks: true,
+  elevated: [
+    "downgrade",
+    "foreign-replaces",
+    "foreign-conflicts",
+    "low-trust-provides",
+    "sd-override",
+    "sd-unsupported",
+  ],
+  examples: [{ line: "peipkg downgrade nginx 1.27.4-1", meaning: "go back to nginx 1.27.4-1" }],
+  load: () => import("./commands/downgrade.ts"),
+};
+
+const UNDO: CommandSpec = {
+  name: "undo",
+  group: "changes",
+  summary: "reverse the newest transaction",
+  description: [
+    "Inverts the newest committed transaction as a new one: what it installed is removed, the rest goes back to the " +
+    "former version, roles to the former holder. Set-aside files serve first, so a recent undo needs no network.",
+  ],
+  operands: [],
+  options: [DRY_RUN, YES, OVERWRITE_UNOWNED, SD_OVERRIDES, MODIFIED, ALLOW_CRITICAL],
+  output: "events",
+  asks: true,
+  elevated: ["downgrade", "foreign-replaces", "foreign-conflicts", "sd-override", "sd-unsupported", "claim-override"],
+  examples: [{ line: "peipkg undo", meaning: "reverse what was done last" }],
+  load: () => import("./commands/undo.ts"),
+};
+
+export const PEIPKG_COMMANDS: readonly CommandSpec[] = [
+  INSTALL,
+  REMOVE,
+  UPGRADE,
+  DOWNGRADE,
+  UNDO,
+  {
+    name: "help",
+    group: "maintenance",
+    summary: "show help for the program or a command",
+    description: ["Shows the same text as --help after the command, the source of a manual page, or the error codes."],
+    operands: [{ label: "command", kind: "command", optional: true, repeatable: true }],
+    synopses: ["[command [subcommand]]", "--man <page>", "--errors"],
+    options: [
+      {
+        name: "man",
+        value: { label: "PAGE", kind: "text" },
+        summary: "print the source of a manual page, for example peipkg-install(8)",
+      },
+      flag("errors", "list the error codes and their exact causes", { excludes: ["man"] }),
+    ],
+    output: "text",
+    examples: [
+      { line: "peipkg help install", meaning: "show help for install" },
+      { line: "peipkg help --man peipkg.toml | man -l -", meaning: "read a manual page" },
+    ],
+    load: () => import("./commands/help.ts"),
+  },
+];
+
+export const PEIPKG: Program = {
+  name: "peipkg",
+  summary: "the package manager of Peios",
+  description: [
+    "peipkg installs, upgrades and removes packages from signed repositories. Every change is one transaction: it is " +
+    "shown before it is done, and it happens as a whole or not at all.",
+  ],
+  globals: GLOBALS,
+  commands: PEIPKG_COMMANDS,
+};

@@ -1,0 +1,8 @@
+/**
+ * The library's door. Everything a front end needs and nothing else; `cli/` may import no other file.
+ */
+export * from "./core/errors.ts";
+export type { Emit, Phase, ProgressEvent } from "./core/events.ts";
+export type { Session, System } from "./core/system.ts";
+export type * from "./core/resolver/plan.ts";
+export * from "./core/operations/change_request.ts";
