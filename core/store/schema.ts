@@ -1,0 +1,89 @@
+/**
+ * Which table layouts exist, and whether a database has exactly one of them. Pure text work: the statements are run
+ * by `database.ts` and `migrate.ts`.
+ */
+import { MIGRATION_1 } from "./migrations/v1.ts";
+
+/** One step of the layout. Once released it is never edited (T-SCHEMA-02). */
+export interface Migration {
+  readonly version: number;
+  /** The whole layout at this version, as a new database gets it. */
+  readonly schema: string;
+  /** Statements that lead here from the version before; for version 1 the layout itself. */
+  readonly upgrade: string;
+}
+
+/** Every layout this program knows, oldest first. */
+export const MIGRATIONS: readonly Migration[] = [MIGRATION_1];
+
+/** Layout of databases this program creates. */
+export const SCHEMA_VERSION = 1;
+
+/** A row of `sqlite_schema`. */
+export interface SchemaObject {
+  readonly type: string;
+  readonly name: string;
+  readonly sql: string | undefined;
+}
+
+/** Comments, string literals, runs of white space, everything else. */
+const SQL_TOKEN_REGEXP = /--[^\n]*|\/\*[\s\S]*?\*\/|'(?:[^']|'')*'|\s+|[^\s'/;-]+|[;/-]/g;
+const CREATED_OBJECT_REGEXP = /^CREATE (TABLE|VIEW|TRIGGER|(?:UNIQUE )?INDEX) (\w+)/;
+/** What SQLite itself adds: counters of AUTOINCREMENT, statistics, indexes behind constraints. */
+const SQLITE_TABLE_REGEXP = /^sqlite_(?:sequence|stat[1-4])$/;
+
+/**
+ * Cuts a script into statements without comments, white space folded. Comments have to go, not only white space:
+ * once a line break is folded, `-- note` would swallow the column after it, and two different tables would look equal.
+ */
+export function splitStatements(script: string): readonly string[] {
+  const statements: string[] = [];
+  let statement = "";
+  for (const [token] of script.matchAll(SQL_TOKEN_REGEXP)) {
+    if (token === ";") {
+      if (statement.trim() !== "") statements.push(statement.trim());
+      statement = "";
+    } else if (/^(?:--|\/\*|\s)/.test(token)) {
+      if (!statement.endsWith(" ")) statement += " ";
+    } else {
+      statement += token;
+    }
+  }
+  if (statement.trim() !== "") statements.push(statement.trim());
+  return statements;
+}
+
+const [META_STATEMENT] = splitStatements(MIGRATION_1.schema);
+
+/** Whether the table that names the layout is ours, so that its word can be taken; a view could say anything. */
+export function hasMetaTable(objects: readonly SchemaObject[]): boolean {
+  return objects.some(({ type, name, sql }) =>
+    type === "table" && name === "meta" && splitStatements(sql ?? "")[0] === META_STATEMENT
+  );
+}
+
+/**
+ * Compares a database's objects with a layout (T-DB-09).
+ *
+ * @param objects Every row of `sqlite_schema`.
+ * @returns What differs, as words for a message; `undefined` when nothing does.
+ */
+export function describeSchemaDifference(objects: readonly SchemaObject[], schema: string): string | undefined {
+  const expected = new Map<string, string>();
+  for (const statement of splitStatements(schema)) {
+    const [, kind = "", name = ""] = CREATED_OBJECT_REGEXP.exec(statement) ?? [];
+    expected.set(`${kind.replace("UNIQUE ", "").toLowerCase()} ${name}`, statement);
+  }
+  for (const { type, name, sql } of objects) {
+    if (type === "table" && SQLITE_TABLE_REGEXP.test(name)) continue;
+    if (type === "index" && sql === undefined && name.startsWith("sqlite_autoindex_")) continue;
+    const key = `${type} ${name}`;
+    const wanted = expected.get(key);
+    if (wanted === undefined) return `${type} "${name}" does not belong there`;
+    const found = splitStatements(sql ?? "");
+    if (found.length !== 1 || found[0] !== wanted) return `${type} "${name}" is not as created`;
+    expected.delete(key);
+  }
+  const [missing] = expected.keys();
+  return missing === undefined ? undefined : `${missing} is missing`;
+}
