@@ -1,0 +1,110 @@
+#!/bin/sh
+# @TITLE@
+# One file: this script, the bundled program (gzip) and its runtime (gzip, last). The first start unpacks
+# both into a private directory named by their hash; every start then runs the runtime from there with
+# exactly the permissions listed at the end. Needs sh, tail, gzip and the C library. Binary data follows.
+self=$0
+program=${0##*/}
+case ${1-} in
+  --as=*) program=${1#--as=}; shift ;;
+esac
+case $program in
+  peipkg-build | peipkg-build[-._]*) program=peipkg-build entry=build_main.js ;;
+  peipkg-repo | peipkg-repo[-._]*) program=peipkg-repo entry=repo_main.js ;;
+  *) program=peipkg entry=main.js ;;
+esac
+tree=@TREE@
+
+# Whether $1 holds the unpacked tree, as its unpacker left it.
+#
+# An attacker: the directories and the files must belong to the caller and be no links. The unpacker makes
+# them inaccessible to everybody else (0700), after hashing every byte; only the caller could undo that.
+# Accidents (a cleaner of temporary files, a restored backup, a full disk): owner, mode, inode, size and both
+# times of runtime and program directory must be those noted when the hashes were checked. Hashing 90 MB
+# again would cost more than the whole start. Without stat(1) the first part stands alone.
+usable() {
+  directory=$1/$tree
+  [ -O "$1" ] && [ ! -h "$1" ] && [ -O "$directory" ] && [ ! -h "$directory" ] || return 1
+  [ -O "$directory/deno" ] && [ -x "$directory/deno" ] && [ ! -h "$directory/deno" ] || return 1
+  [ -O "$directory/program" ] && [ -r "$directory/program/$entry" ] && [ -r "$directory.stamp" ] || return 1
+  { IFS= read -r first && IFS= read -r second && IFS= read -r third; } <"$directory.stamp" || return 1
+  facts=$(stat -c '%u:%a:%i:%s:%Y:%Z' "$directory" "$directory/deno" "$directory/program" 2>/dev/null) || return 0
+  [ "$facts" = "$first
+$second
+$third" ]
+}
+
+# Unpacks into $1. The shell only writes the runtime, to a new file nobody else may read (umask, noclobber);
+# the runtime, started through the C library's loader, does the rest: it needs no mkdir, chmod, mv or
+# sha256sum on this machine, and a file system mounted noexec is found out here. gzip checks what it read.
+unpack() {
+  directory=$1/$tree
+  parent=$1
+  while [ ! -d "$parent" ]; do
+    case $parent in
+      /*/*) parent=${parent%/*} ;;
+      *) parent=/ ;;
+    esac
+  done
+  [ -w "$parent" ] || return 1
+  [ -O "$parent" ] || [ -k "$parent" ] || [ "$1" = "$chosen" ] || return 1
+  (
+    umask 077
+    set -C
+    for number in 0 1 2 3 4 5 6 7 8 9 none; do
+      [ "$number" != none ] || exit 1
+      temporary=${parent%/}/.peipkg-unpack-$$-$number
+      { : >"$temporary"; } 2>/dev/null && break
+    done
+    trap 'rm -f "$temporary" 2>/dev/null' 0
+    trap 'exit 1' 1 2 13 15
+    tail -c +@RUNTIME_START@ "$self" | gzip -dc >>"$temporary" || exit 1
+    DENO_DIR=/dev/null/none DENO_NO_UPDATE_CHECK=1 NO_COLOR=1 \
+      @LOADER@ "$temporary" eval --no-config --no-lock '@UNPACKER@' \
+      "$self" @PROGRAM_START@ @PROGRAM_SIZE@ "$1" "$tree" "$temporary" @RUNTIME_HASH@ @PROGRAM_HASH@
+  ) </dev/null 2>/dev/null || return 1
+}
+
+user() {
+  uid=
+  while read -r key _ effective _; do
+    [ "$key" != Uid: ] || uid=$effective
+  done 2>/dev/null </proc/self/status
+  [ -n "$uid" ] || uid=$(id -u 2>/dev/null) || uid=unknown
+}
+
+# Sets `directory` from the first of: the caller's choice, the machine's cache for whoever owns the machine,
+# the caller's own cache, the shared temporary directory.
+chosen=${PEIPKG_RUNTIME_DIR-}
+locate() {
+  for step in "$@"; do
+    if [ -n "$chosen" ]; then "$step" "$chosen" && return; fi
+    if [ -O / ]; then "$step" /var/cache/peipkg/runtime && return; fi
+    case ${XDG_CACHE_HOME-} in
+      /*) if [ -O "$XDG_CACHE_HOME" ]; then "$step" "$XDG_CACHE_HOME/peipkg" && return; fi ;;
+    esac
+    case ${HOME-} in
+      /*) if [ -O "$HOME" ]; then "$step" "${HOME%/}/.cache/peipkg" && return; fi ;;
+    esac
+    if [ -O /tmp ] || [ -k /tmp ]; then
+      user
+      "$step" "/tmp/peipkg-runtime-$uid" && return
+    fi
+  done
+  return 1
+}
+
+case $chosen in
+  '' | /*) ;;
+  *) echo "$program: PEIPKG_RUNTIME_DIR must be an absolute path: \"$chosen\"" >&2; exit 2 ;;
+esac
+if ! locate usable unpack; then
+  echo "$program: cannot unpack the runtime: no directory of yours has 150 MiB free and allows execution" >&2
+  echo "hint: name one in PEIPKG_RUNTIME_DIR" >&2
+  exit 1
+fi
+unset PEIPKG_RUNTIME_DIR DENO_V8_FLAGS NODE_OPTIONS
+export _PEIPKG_PROGRAM="$self" DENO_DIR="${directory%/*}/deno-dir" DENO_NO_UPDATE_CHECK=1
+exec "$directory/deno" run -q --no-prompt --no-config --no-lock --no-remote --no-npm \
+  @FLAGS@ "$directory/program/$entry" "$@"
+exit 126
