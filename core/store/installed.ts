@@ -1,0 +1,388 @@
+/**
+ * What is installed: packages, the names they relate to, the paths they own, and the operator's notes. The only SQL
+ * for `package`, `package_relation`, `package_file` and `annotation`. Text that becomes a path, a name or a manifest
+ * is validated as if it came from a package file (T-DB-10); manifests are parsed by whoever needs one, because
+ * listing and planning read names only.
+ */
+import { ruleError } from "../errors.ts";
+import { type Architecture, isArchitecture } from "../identity/architecture.ts";
+import { isPackageName, type PackageName } from "../identity/package_name.ts";
+import { isSafePath } from "../identity/safe_path.ts";
+import { parseVersion, type Version } from "../identity/version.ts";
+import { corrupt, type Database, type Row, type SqlValue } from "./database.ts";
+import { booleanOf, integerOf, optionalIntegerOf, optionalTextOf, textOf, wordOf } from "./row.ts";
+
+export type InstallReason = "explicit" | "dependency";
+export type FileType = "file" | "dir" | "symlink";
+export type RelationKind = "dependency" | "optional" | "conflict" | "provides" | "replaces";
+
+/** One installed package, without its manifest. */
+export interface InstalledPackage {
+  readonly name: PackageName;
+  readonly version: Version;
+  readonly architecture: Architecture;
+  /** Repository handle; `undefined`: installed from a local file (T-DB-20). */
+  readonly origin: string | undefined;
+  readonly reason: InstallReason;
+  /** Locked at its version by the operator. */
+  readonly isHeld: boolean;
+  /** Seconds since the epoch. */
+  readonly installedAt: number;
+  readonly installedTransaction: number;
+  /** SHA-256 of the package file, 64 lowercase hex digits. */
+  readonly packageHash: string;
+}
+
+/** With the two manifest fields every listing shows, taken out by SQLite so that no manifest is parsed. */
+export interface ListedPackage extends InstalledPackage {
+  readonly description: string;
+  readonly sizeInstalledBytes: number;
+}
+
+/** A name a package relates to; what exactly it says is in the manifest (T-DB-19). */
+export interface PackageRelation {
+  readonly kind: RelationKind;
+  readonly name: string;
+}
+
+/** A row to write: the package with its manifest bytes as text, verbatim (T-DB-16). */
+export interface PackageRecord extends InstalledPackage {
+  readonly manifestText: string;
+  readonly relations: readonly PackageRelation[];
+}
+
+/** One owned path. */
+export interface InstalledFile {
+  /** Logical path. */
+  readonly path: string;
+  readonly type: FileType;
+  /** Delivered size; files only. */
+  readonly sizeBytes: number | undefined;
+  /** SHA-256 of the delivered content, never of an edit; files only. */
+  readonly hash: string | undefined;
+  /** Link text; symlinks only. */
+  readonly target: string | undefined;
+  /** Hash of the operator's content that was kept in place of the delivered one. */
+  readonly preservedHash: string | undefined;
+  /** Path whose new default this file is (`.peipkg-new`). */
+  readonly newDefaultOf: string | undefined;
+}
+
+/** Who owns a path, and as what. */
+export interface PathOwner {
+  readonly package: PackageName;
+  readonly type: FileType;
+}
+
+export interface Annotation {
+  readonly package: PackageName;
+  readonly tag: string;
+  readonly value: string;
+}
+
+const FILE_TYPES = ["file", "dir", "symlink"] as const;
+const REASONS = ["explicit", "dependency"] as const;
+const RELATION_KINDS = ["dependency", "optional", "conflict", "provides", "replaces"] as const;
+const HASH_REGEXP = /^[0-9a-f]{64}$/;
+
+const PACKAGE_COLUMNS =
+  "name, version, architecture, origin_repo, install_reason, held, installed_at, installed_txn, package_hash";
+const FILE_COLUMNS = "path, type, size, hash, symlink_target, preserved_hash, new_default_of";
+
+// --- Reading ---------------------------------------------------------------------------------------------------
+
+/** Every installed package, by name. */
+export function readInstalledPackages(database: Database): readonly InstalledPackage[] {
+  return database.statement(`SELECT ${PACKAGE_COLUMNS} FROM package ORDER BY name`).all().map(packageOf);
+}
+
+/** Every installed package with what a listing shows, by name. */
+export function readPackageListing(database: Database): readonly ListedPackage[] {
+  const sql = `SELECT ${PACKAGE_COLUMNS},
+      coalesce(json_extract(manifest, '$.description'), '') AS description,
+      coalesce(json_extract(manifest, '$.size_installed'), 0) AS size_installed
+    FROM package ORDER BY name`;
+  return database.statement(sql).all().map((row) => ({
+    ...packageOf(row),
+    description: textOf(row, "description"),
+    sizeInstalledBytes: integerOf(row, "size_installed"),
+  }));
+}
+
+/** One installed package; `undefined` when it is not installed. */
+export function readInstalledPackage(database: Database, name: string): InstalledPackage | undefined {
+  const row = database.statement(`SELECT ${PACKAGE_COLUMNS} FROM package WHERE name = ?`).get(name);
+  return row === undefined ? undefined : packageOf(row);
+}
+
+/** One installed package or the refusal every command words the same way. */
+export function requireInstalledPackage(database: Database | undefined, name: string): InstalledPackage {
+  const found = database === undefined ? undefined : readInstalledPackage(database, name);
+  if (found !== undefined) return found;
+  throw ruleError("E_NOT_INSTALLED", `"${name}" is not installed`, { package: name });
+}
+
+export function countInstalledPackages(database: Database): number {
+  return integerOf(database.statement("SELECT count(*) AS n FROM package").get() ?? {}, "n");
+}
+
+/** Manifest of an installed package, verbatim; parse it with the format room before using it (T-DB-10). */
+export function readManifestText(database: Database, name: string): string | undefined {
+  const row = database.statement("SELECT manifest FROM package WHERE name = ?").get(name);
+  return row === undefined ? undefined : textOf(row, "manifest");
+}
+
+/** Names a package relates to. */
+export function readRelations(database: Database, name: string): readonly PackageRelation[] {
+  const sql = "SELECT kind, name FROM package_relation WHERE package_name = ? ORDER BY kind, name";
+  return database.statement(sql).all(name).map((row) => ({
+    kind: wordOf(row, "kind", RELATION_KINDS),
+    name: textOf(row, "name"),
+  }));
+}
+
+/**
+ * Installed packages that relate to a name in one way: dependents of it, providers of it, packages that conflict
+ * with it or replace it. A hint to read their manifests, not a judgement (T-DB-19).
+ */
+export function readRelatedPackages(database: Database, name: string, kind: RelationKind): readonly PackageName[] {
+  const sql = "SELECT package_name FROM package_relation WHERE name = ? AND kind = ? ORDER BY package_name";
+  return database.statement(sql).all(name, kind).map((row) => nameOf(row, "package_name"));
+}
+
+/** Paths of a package in byte order. */
+export function readFiles(database: Database, name: string): readonly InstalledFile[] {
+  const sql = `SELECT ${FILE_COLUMNS} FROM package_file WHERE package_name = ? ORDER BY path`;
+  return database.statement(sql).all(name).map(fileOf);
+}
+
+export function countFiles(database: Database, name: string): number {
+  const sql = "SELECT count(*) AS n FROM package_file WHERE package_name = ?";
+  return integerOf(database.statement(sql).get(name) ?? {}, "n");
+}
+
+/** One path of a package; `undefined` when the package does not own it. */
+export function readFile(database: Database, name: string, path: string): InstalledFile | undefined {
+  const sql = `SELECT ${FILE_COLUMNS} FROM package_file WHERE package_name = ? AND path = ?`;
+  const row = database.statement(sql).get(name, path);
+  return row === undefined ? undefined : fileOf(row);
+}
+
+/** Owners of a path by name: at most one unless it is a directory (T-DB-12). */
+export function readOwners(database: Database, path: string): readonly PathOwner[] {
+  const sql = "SELECT package_name, type FROM package_file WHERE path = ? ORDER BY package_name";
+  return database.statement(sql).all(path).map((row) => ({
+    package: nameOf(row, "package_name"),
+    type: wordOf(row, "type", FILE_TYPES),
+  }));
+}
+
+/** Some owned path strictly below a directory; `undefined` when there is none. */
+export function findPathBelow(database: Database, directory: string): string | undefined {
+  // "0" follows "/" in byte order, so the range holds exactly the paths that begin with `directory/`.
+  const sql = "SELECT path FROM package_file WHERE path > ? AND path < ? ORDER BY path LIMIT 1";
+  const prefix = directory === "/" ? "" : directory;
+  const row = database.statement(sql).get(`${prefix}/`, `${prefix}0`);
+  return row === undefined ? undefined : pathOf(row, "path");
+}
+
+/** Every kept-aside new default with its package (`diff`). */
+export function readNewDefaults(
+  database: Database,
+): readonly { readonly package: PackageName; readonly file: InstalledFile }[] {
+  const sql = `SELECT package_name, ${FILE_COLUMNS} FROM package_file
+    WHERE new_default_of IS NOT NULL ORDER BY new_default_of, package_name`;
+  return database.statement(sql).all().map((row) => ({ package: nameOf(row, "package_name"), file: fileOf(row) }));
+}
+
+/** Annotations, all or of one package, by package and tag. */
+export function readAnnotations(database: Database, name?: string): readonly Annotation[] {
+  const where = name === undefined ? "" : "WHERE package_name = ?";
+  const sql = `SELECT package_name, tag, value FROM annotation ${where} ORDER BY package_name, tag`;
+  const values = name === undefined ? [] : [name];
+  return database.statement(sql).all(...values).map((row) => ({
+    package: nameOf(row, "package_name"),
+    tag: textOf(row, "tag"),
+    value: textOf(row, "value"),
+  }));
+}
+
+// --- Writing: inside `Database.write()`, deletes before inserts (T-DB-13) -----------------------------------------
+
+/** Adds a package and its relations. */
+export function insertPackage(database: Database, record: PackageRecord): void {
+  database.statement(
+    `INSERT INTO package (${PACKAGE_COLUMNS}, manifest) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+  ).run(record.name, ...valuesOf(record));
+  insertRelations(database, record);
+}
+
+/**
+ * Changes the row of a package that stays. In place, because deleting it would take its claims and annotations along
+ * (T-DB-13).
+ */
+export function updatePackage(database: Database, record: PackageRecord): void {
+  database.statement(
+    `UPDATE package SET version = ?, architecture = ?, origin_repo = ?, install_reason = ?, held = ?,
+      installed_at = ?, installed_txn = ?, package_hash = ?, manifest = ? WHERE name = ?`,
+  ).run(...valuesOf(record), record.name);
+  database.statement("DELETE FROM package_relation WHERE package_name = ?").run(record.name);
+  insertRelations(database, record);
+}
+
+/** Removes a package with everything that hangs on it: relations, files, annotations, held roles and their links. */
+export function deletePackage(database: Database, name: string): void {
+  database.statement("DELETE FROM package WHERE name = ?").run(name);
+}
+
+/** Removes all paths of a package. */
+export function deleteFiles(database: Database, name: string): void {
+  database.statement("DELETE FROM package_file WHERE package_name = ?").run(name);
+}
+
+/** Adds paths of a package. */
+export function insertFiles(database: Database, name: string, files: Iterable<InstalledFile>): void {
+  const insertion = database.statement(
+    `INSERT INTO package_file (package_name, ${FILE_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+  );
+  for (const file of files) {
+    insertion.run(
+      name,
+      file.path,
+      file.type,
+      file.sizeBytes ?? null,
+      file.hash ?? null,
+      file.target ?? null,
+      file.preservedHash ?? null,
+      file.newDefaultOf ?? null,
+    );
+  }
+}
+
+/** Removes one path of a package. */
+export function deleteFile(database: Database, name: string, path: string): void {
+  database.statement("DELETE FROM package_file WHERE package_name = ? AND path = ?").run(name, path);
+}
+
+/** Records that the operator's content at a path was kept, or with `undefined` that it no longer is. */
+export function setPreservedHash(database: Database, name: string, path: string, hash: string | undefined): void {
+  database.statement("UPDATE package_file SET preserved_hash = ? WHERE package_name = ? AND path = ?")
+    .run(hash ?? null, name, path);
+}
+
+/** Marks a package explicit or dependency. */
+export function setInstallReason(database: Database, name: string, reason: InstallReason): void {
+  database.statement("UPDATE package SET install_reason = ? WHERE name = ?").run(reason, name);
+}
+
+/** Locks a package at its version, or unlocks it. */
+export function setHeld(database: Database, name: string, isHeld: boolean): void {
+  database.statement("UPDATE package SET held = ? WHERE name = ?").run(isHeld ? 1 : 0, name);
+}
+
+export function setAnnotation(database: Database, annotation: Annotation): void {
+  database.statement(
+    `INSERT INTO annotation (package_name, tag, value) VALUES (?, ?, ?)
+      ON CONFLICT (package_name, tag) DO UPDATE SET value = excluded.value`,
+  ).run(annotation.package, annotation.tag, annotation.value);
+}
+
+/** @returns false when there was no such annotation. */
+export function deleteAnnotation(database: Database, name: string, tag: string): boolean {
+  return database.statement("DELETE FROM annotation WHERE package_name = ? AND tag = ?").run(name, tag) > 0;
+}
+
+function insertRelations(database: Database, record: PackageRecord): void {
+  // A manifest may name one package twice with different constraints; the relation is recorded once.
+  const insertion = database.statement(
+    "INSERT OR IGNORE INTO package_relation (package_name, kind, name) VALUES (?, ?, ?)",
+  );
+  for (const { kind, name } of record.relations) insertion.run(record.name, kind, name);
+}
+
+/** Columns after the name, in the order of `PACKAGE_COLUMNS`, and the manifest. */
+function valuesOf(record: PackageRecord): readonly SqlValue[] {
+  return [
+    record.version.raw,
+    record.architecture,
+    record.origin ?? null,
+    record.reason,
+    record.isHeld ? 1 : 0,
+    record.installedAt,
+    record.installedTransaction,
+    record.packageHash,
+    record.manifestText,
+  ];
+}
+
+// --- Validation of what is read (T-DB-10) -------------------------------------------------------------------------
+
+function packageOf(row: Row): InstalledPackage {
+  return {
+    name: nameOf(row, "name"),
+    version: versionOf(row, "version"),
+    architecture: architectureOf(row, "architecture"),
+    origin: optionalTextOf(row, "origin_repo"),
+    reason: wordOf(row, "install_reason", REASONS),
+    isHeld: booleanOf(row, "held"),
+    installedAt: integerOf(row, "installed_at"),
+    installedTransaction: integerOf(row, "installed_txn"),
+    packageHash: hashOf(row, "package_hash") ?? "",
+  };
+}
+
+function fileOf(row: Row): InstalledFile {
+  const newDefaultOf = optionalTextOf(row, "new_default_of");
+  if (newDefaultOf !== undefined && !isInstallPath(newDefaultOf)) throw corrupt(`path "${newDefaultOf}" is unsafe`);
+  return {
+    path: pathOf(row, "path"),
+    type: wordOf(row, "type", FILE_TYPES),
+    sizeBytes: optionalIntegerOf(row, "size"),
+    hash: hashOf(row, "hash"),
+    target: optionalTextOf(row, "symlink_target"),
+    preservedHash: hashOf(row, "preserved_hash"),
+    newDefaultOf,
+  };
+}
+
+/** A package name as stored. */
+export function nameOf(row: Row, column: string): PackageName {
+  const text = textOf(row, column);
+  if (!isPackageName(text)) throw corrupt(`"${text}" is no package name`);
+  return text;
+}
+
+/** A version as stored. */
+export function versionOf(row: Row, column: string): Version {
+  const text = textOf(row, column);
+  try {
+    return parseVersion(text);
+  } catch {
+    throw corrupt(`"${text}" is no version`);
+  }
+}
+
+/** An architecture as stored. */
+export function architectureOf(row: Row, column: string): Architecture {
+  const text = textOf(row, column);
+  if (!isArchitecture(text)) throw corrupt(`"${text}" is no architecture`);
+  return text;
+}
+
+/** A logical path as stored: absolute, and safe below its slash. */
+export function pathOf(row: Row, column: string): string {
+  const text = textOf(row, column);
+  if (!isInstallPath(text)) throw corrupt(`path "${text}" is unsafe`);
+  return text;
+}
+
+/** A SHA-256 as stored; `undefined` for NULL. */
+export function hashOf(row: Row, column: string): string | undefined {
+  const text = optionalTextOf(row, column);
+  if (text !== undefined && !HASH_REGEXP.test(text)) throw corrupt(`"${text}" is no SHA-256`);
+  return text;
+}
+
+function isInstallPath(text: string): boolean {
+  return text.startsWith("/") && isSafePath(text.slice(1));
+}
