@@ -6,7 +6,7 @@ import type { SafePath } from "../identity/safe_path.ts";
 import type { ProvidedVersion } from "../identity/version.ts";
 import type { VirtualName } from "../identity/virtual_name.ts";
 import type { Layout } from "./destinations.ts";
-import type { Place } from "./strict_json.ts";
+import type { Place } from "./document.ts";
 
 /** One slot of a role (F-CLM-02): the consumer side carries `path`, the provider side `target` and perhaps `path`. */
 export interface Claim {

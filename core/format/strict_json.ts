@@ -1,9 +1,12 @@
 /**
  * A strict JSON reader: what the platform's parser cannot tell apart — repeated keys, exact integers, depth, lone
- * surrogates, bytes that are no UTF-8 — is an error here (section 4). It also reads single fields with the rules of
- * their document, so that every reader of metadata reports faults alike.
+ * surrogates, bytes that are no UTF-8 — is an error here (section 4).
+ *
+ * The bytes are decoded once; strings and keys are then slices of that text, which is several times faster than
+ * decoding each by itself. A caller that keeps a few short strings of a huge document keeps its text alive with them.
  */
-import type { ErrorRule } from "../errors.ts";
+import { type ErrorRule, type PeipkgError, ruleError } from "../errors.ts";
+import { LIMITS } from "./limits.ts";
 
 /** A JSON value. Canonical integers up to 2^53−1 are numbers, every other number keeps its token. */
 export type JsonValue = null | boolean | string | number | JsonNumber | JsonArray | JsonObject;
@@ -14,10 +17,15 @@ export class JsonNumber {
   constructor(readonly token: string) {}
 }
 
-/** An object with unique keys, in the order of the document. Keys and strings may share memory with the document. */
-export interface JsonObject {
-  readonly keys: readonly string[];
-  get(key: string): JsonValue | undefined;
+/** An object with unique keys, in the order of the document. */
+export class JsonObject {
+  constructor(readonly keys: readonly string[], private readonly values: readonly JsonValue[]) {}
+
+  /** Value of a key; `undefined` when absent. Foreign keys never meet an object's prototype. */
+  get(key: string): JsonValue | undefined {
+    const at = this.keys.indexOf(key);
+    return at < 0 ? undefined : this.values[at];
+  }
 }
 
 /** Which document is read, and the rules its faults are reported under where they differ (R-DESC-02, R-IDX-01). */
@@ -32,50 +40,350 @@ export interface DocumentKind {
   readonly integerRule?: ErrorRule;
 }
 
-/** An object with the place it stands in, so that a fault can name its field path. */
-export interface Place {
-  readonly object: JsonObject;
-  readonly kind: DocumentKind;
-  readonly parent: Place | undefined;
-  /** Field name in the parent; empty at the top level. */
-  readonly field: string;
-  /** Index in the parent's array field; −1 when the field itself is the object. */
-  readonly index: number;
-}
-
-/** Hands the elements of one top-level array field to a visitor as they are read, instead of keeping them. */
+/** Receives the elements of one top-level array field as they are read, so that they need not be kept. */
 export interface ElementVisitor {
   readonly field: string;
   visit(element: JsonValue, index: number): void;
 }
 
 /**
- * Reads a whole document whose top level must be an object.
+ * Reads a JSON text of any type.
  *
- * @param visitor The named field's elements are visited in order and not kept; `get()` then gives an empty array.
+ * @param visitor The elements of this top-level field are visited in order and not kept; the array is then empty in
+ *   the result. An error the visitor throws is held back until the document has been read, and `failed` receives it.
  * @throws {PeipkgError} `E_JSON_SYNTAX`, `E_JSON_UTF8`, `E_JSON_UNICODE` (or `kind.syntaxRule`),
- *   `E_JSON_DUPLICATE_KEY`, `E_JSON_DEPTH`, `E_FIELD_TYPE` (or `kind.fieldRule`)
- * @see F-JSON-01 … F-JSON-08
+ *   `E_JSON_DUPLICATE_KEY`, `E_JSON_DEPTH`
+ * @see F-JSON-01 … F-JSON-06
  */
-export declare function readDocument(bytes: Uint8Array, kind: DocumentKind, visitor?: ElementVisitor): Place;
+export function readJson(
+  bytes: Uint8Array,
+  kind: DocumentKind,
+  visitor?: ElementVisitor & { failed(cause: unknown): void },
+): JsonValue {
+  return new Reader(decodeText(bytes, kind), kind, visitor).document();
+}
 
-/** Place of an array's element, which must be an object. `E_FIELD_TYPE` (or `kind.fieldRule`). */
-export declare function elementPlace(parent: Place, field: string, value: JsonValue, index: number): Place;
-/** Field path of a place and one of its fields, e.g. `dependencies[3].constraint`. */
-export declare function fieldPath(place: Place, field: string): string;
-/** Required string field. */
-export declare function readString(place: Place, field: string): string;
-/** Optional string field; `null` is refused (F-JSON-08). */
-export declare function readOptionalString(place: Place, field: string): string | undefined;
-/** Optional boolean field. */
-export declare function readOptionalBoolean(place: Place, field: string): boolean | undefined;
-/** Required integer field (F-JSON-05). Values above 2^53−1 come as the nearest double, which no real size equals. */
-export declare function readInteger(place: Place, field: string): number;
-export declare function readArray(place: Place, field: string): JsonArray;
-export declare function readOptionalArray(place: Place, field: string): JsonArray | undefined;
-export declare function readObject(place: Place, field: string): Place;
-export declare function readOptionalObject(place: Place, field: string): Place | undefined;
-/** `schema_version` must be the integer 1; reported before any other complaint about the document (F-JSON-11). */
-export declare function checkSchemaVersion(place: Place): void;
-/** Refuses fields beside `known` (signature envelope; F-JSON-10). */
-export declare function refuseUnknownFields(place: Place, known: readonly string[]): void;
+/** F-JSON-02: overlong forms and encoded surrogates are refused; a byte order mark stays and fails as syntax. */
+function decodeText(bytes: Uint8Array, kind: DocumentKind): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    throw ruleError(
+      kind.syntaxRule ?? "E_JSON_UTF8",
+      `cannot read the ${kind.document} document: it is not valid UTF-8`,
+      { document: kind.document },
+    );
+  }
+}
+
+const QUOTE = 0x22;
+const COMMA = 0x2c;
+const COLON = 0x3a;
+const BACKSLASH = 0x5c;
+const OPEN_BRACKET = 0x5b;
+const CLOSE_BRACKET = 0x5d;
+const OPEN_BRACE = 0x7b;
+const CLOSE_BRACE = 0x7d;
+const ZERO = 0x30;
+
+/** Digits that a double always holds exactly. */
+const EXACT_DIGITS = 15;
+/** Objects with more keys look them up in a set when duplicates are sought. */
+const MANY_KEYS = 24;
+
+/** RFC 8259 numbers; sticky, so that it is matched at the reader's place. */
+const NUMBER_REGEXP = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;
+const INTEGER_REGEXP = /^(?:0|[1-9][0-9]*)$/;
+
+const SHORT_ESCAPES: ReadonlyMap<string, string> = new Map([
+  ['"', '"'],
+  ["\\", "\\"],
+  ["/", "/"],
+  ["b", "\b"],
+  ["f", "\f"],
+  ["n", "\n"],
+  ["r", "\r"],
+  ["t", "\t"],
+]);
+
+/** One pass over a text. Recursion is bounded by the depth limit. */
+class Reader {
+  private at = 0;
+  private depth = 0;
+  /** Keys seen before, by a cheap hash: the few keys of a large document are then one string each. */
+  private readonly knownKeys: (string | undefined)[] = new Array(256).fill(undefined);
+
+  constructor(
+    private readonly text: string,
+    private readonly kind: DocumentKind,
+    private readonly visitor: (ElementVisitor & { failed(cause: unknown): void }) | undefined,
+  ) {}
+
+  document(): JsonValue {
+    this.skipWhitespace();
+    const value = this.value();
+    this.skipWhitespace();
+    if (this.at < this.text.length) throw this.syntax("text follows the value"); // F-JSON-01
+    return value;
+  }
+
+  private value(): JsonValue {
+    const code = this.text.charCodeAt(this.at);
+    switch (code) {
+      case QUOTE:
+        return this.string();
+      case OPEN_BRACE:
+        return this.object();
+      case OPEN_BRACKET:
+        return this.array();
+      case 0x74:
+        return this.word("true", true);
+      case 0x66:
+        return this.word("false", false);
+      case 0x6e:
+        return this.word("null", null);
+      default:
+        return this.number(code);
+    }
+  }
+
+  private object(): JsonObject {
+    this.enter();
+    const keys: string[] = [];
+    const values: JsonValue[] = [];
+    let seen: Set<string> | undefined;
+    this.at++;
+    this.skipWhitespace();
+    if (this.text.charCodeAt(this.at) === CLOSE_BRACE) return this.leaveObject(keys, values);
+    for (;;) {
+      if (this.text.charCodeAt(this.at) !== QUOTE) throw this.syntax("a key was expected");
+      const key = this.key();
+      // F-JSON-03: compared after unescaping, also in fields nobody reads
+      if (seen === undefined ? keys.includes(key) : seen.has(key)) throw this.duplicate(key);
+      if (seen !== undefined) seen.add(key);
+      else if (keys.length >= MANY_KEYS) seen = new Set(keys).add(key);
+      this.skipWhitespace();
+      if (this.text.charCodeAt(this.at) !== COLON) throw this.syntax(`":" was expected`);
+      this.at++;
+      this.skipWhitespace();
+      keys.push(key);
+      values.push(this.visitor !== undefined && this.depth === 1 ? this.topLevelField(key) : this.value());
+      this.skipWhitespace();
+      const next = this.text.charCodeAt(this.at);
+      if (next === CLOSE_BRACE) return this.leaveObject(keys, values);
+      if (next !== COMMA) throw this.syntax(`"," or "}" was expected`);
+      this.at++;
+      this.skipWhitespace();
+    }
+  }
+
+  private leaveObject(keys: string[], values: JsonValue[]): JsonObject {
+    this.at++;
+    this.depth--;
+    return new JsonObject(keys, values);
+  }
+
+  private topLevelField(key: string): JsonValue {
+    const visitor = this.visitor;
+    if (visitor === undefined || visitor.field !== key || this.text.charCodeAt(this.at) !== OPEN_BRACKET) {
+      return this.value();
+    }
+    let failed = false;
+    return this.array((element, index) => {
+      if (failed) return;
+      try {
+        visitor.visit(element, index);
+      } catch (cause) {
+        failed = true; // the rest is still read: a fault of syntax or of the schema outranks this one
+        visitor.failed(cause);
+      }
+    });
+  }
+
+  private array(visit?: (element: JsonValue, index: number) => void): JsonArray {
+    this.enter();
+    const elements: JsonValue[] = [];
+    this.at++;
+    this.skipWhitespace();
+    let more = this.text.charCodeAt(this.at) !== CLOSE_BRACKET;
+    for (let index = 0; more; index++) {
+      const element = this.value();
+      if (visit === undefined) elements.push(element);
+      else visit(element, index);
+      this.skipWhitespace();
+      const next = this.text.charCodeAt(this.at);
+      if (next !== COMMA && next !== CLOSE_BRACKET) throw this.syntax(`"," or "]" was expected`);
+      more = next === COMMA;
+      if (more) {
+        this.at++;
+        this.skipWhitespace();
+      }
+    }
+    this.at++;
+    this.depth--;
+    return elements;
+  }
+
+  /** F-JSON-04: the top level counts as 1. */
+  private enter(): void {
+    if (++this.depth > LIMITS.jsonDepth) {
+      throw ruleError(
+        "E_JSON_DEPTH",
+        `cannot read the ${this.kind.document} document: it nests deeper than ${LIMITS.jsonDepth} levels`,
+        { document: this.kind.document },
+      );
+    }
+  }
+
+  private key(): string {
+    const start = this.at + 1;
+    const text = this.text;
+    let end = start;
+    for (;;) {
+      const code = text.charCodeAt(end);
+      if (code === QUOTE) break;
+      if (code === BACKSLASH || !(code >= 0x20)) return this.string();
+      end++;
+    }
+    this.at = end + 1;
+    const length = end - start;
+    const slot = (text.charCodeAt(start) * 7 + text.charCodeAt(end - 1) * 31 + length * 3) & 255;
+    const known = this.knownKeys[slot];
+    if (known !== undefined && known.length === length && text.startsWith(known, start)) return known;
+    return this.knownKeys[slot] = text.slice(start, end);
+  }
+
+  private string(): string {
+    const text = this.text;
+    const start = this.at + 1;
+    let end = start;
+    for (;;) {
+      const code = text.charCodeAt(end);
+      if (code === QUOTE) {
+        this.at = end + 1;
+        return text.slice(start, end);
+      }
+      if (code === BACKSLASH) return this.escapedString(start, end);
+      if (!(code >= 0x20)) { // a control character, or not a number at the end of the text
+        this.at = end;
+        throw this.syntax(end < text.length ? "a string holds a control character" : "a string does not end");
+      }
+      end++;
+    }
+  }
+
+  private escapedString(start: number, firstEscape: number): string {
+    const text = this.text;
+    let result = "";
+    let from = start;
+    let end = firstEscape;
+    for (;;) {
+      const code = text.charCodeAt(end);
+      if (code === QUOTE) {
+        this.at = end + 1;
+        return result + text.slice(from, end);
+      }
+      if (code === BACKSLASH) {
+        result += text.slice(from, end);
+        this.at = end + 1;
+        result += this.escape();
+        end = from = this.at;
+      } else if (code >= 0x20) {
+        end++;
+      } else {
+        this.at = end;
+        throw this.syntax(end < text.length ? "a string holds a control character" : "a string does not end");
+      }
+    }
+  }
+
+  /** Reads what follows a backslash. */
+  private escape(): string {
+    const letter = this.text.charAt(this.at++);
+    if (letter === "u") return this.unicodeEscape();
+    const character = SHORT_ESCAPES.get(letter);
+    if (character === undefined) throw this.syntax("a string holds an unknown escape");
+    return character;
+  }
+
+  /** F-JSON-06: surrogates only as a correct pair. */
+  private unicodeEscape(): string {
+    const first = this.hexUnit();
+    if (first < 0xd800 || first > 0xdfff) return String.fromCharCode(first);
+    if (first > 0xdbff || !this.text.startsWith("\\u", this.at)) throw this.loneSurrogate();
+    this.at += 2;
+    const second = this.hexUnit();
+    if (second < 0xdc00 || second > 0xdfff) throw this.loneSurrogate();
+    return String.fromCharCode(first, second);
+  }
+
+  private hexUnit(): number {
+    const digits = this.text.slice(this.at, this.at + 4);
+    if (!/^[0-9a-fA-F]{4}$/.test(digits)) throw this.syntax(`"\\u" needs four hex digits`);
+    this.at += 4;
+    return parseInt(digits, 16);
+  }
+
+  private number(code: number): number | JsonNumber {
+    const text = this.text;
+    const start = this.at;
+    if (code > ZERO && code <= 0x39) {
+      let value = 0;
+      let end = start;
+      let digit = code - ZERO;
+      while (digit >= 0 && digit <= 9) {
+        value = value * 10 + digit;
+        digit = text.charCodeAt(++end) - ZERO;
+      }
+      const next = digit + ZERO;
+      if (end - start <= EXACT_DIGITS && next !== 0x2e && next !== 0x65 && next !== 0x45) {
+        this.at = end;
+        return value;
+      }
+    }
+    NUMBER_REGEXP.lastIndex = start;
+    const token = NUMBER_REGEXP.exec(text)?.[0];
+    if (token === undefined) throw this.syntax("a value was expected");
+    this.at = start + token.length;
+    if (token.length > EXACT_DIGITS + 1 || !INTEGER_REGEXP.test(token)) return new JsonNumber(token);
+    const value = Number(token);
+    return Number.isSafeInteger(value) ? value : new JsonNumber(token);
+  }
+
+  private word<T extends true | false | null>(word: string, value: T): T {
+    if (!this.text.startsWith(word, this.at)) throw this.syntax("a value was expected");
+    this.at += word.length;
+    return value;
+  }
+
+  private skipWhitespace(): void {
+    for (;;) {
+      const code = this.text.charCodeAt(this.at);
+      if (code !== 0x20 && code !== 0x0a && code !== 0x0d && code !== 0x09) return;
+      this.at++;
+    }
+  }
+
+  private syntax(found: string): PeipkgError {
+    return this.fault("E_JSON_SYNTAX", `${found}, at character ${this.at + 1}`);
+  }
+
+  private loneSurrogate(): PeipkgError {
+    return this.fault("E_JSON_UNICODE", `an escape is half of a surrogate pair, at character ${this.at + 1}`);
+  }
+
+  private fault(rule: ErrorRule, found: string): PeipkgError {
+    const document = this.kind.document;
+    return ruleError(this.kind.syntaxRule ?? rule, `cannot read the ${document} document: ${found}`, { document });
+  }
+
+  private duplicate(key: string): PeipkgError {
+    const document = this.kind.document;
+    const shown = key.length <= 80 ? key : `${key.slice(0, 80)}…`;
+    return ruleError(
+      "E_JSON_DUPLICATE_KEY",
+      `cannot read the ${document} document: key "${shown}" is repeated in one object`,
+      { document, field: key },
+    );
+  }
+}
