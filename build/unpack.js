@@ -153,7 +153,9 @@ function sweep() {
       if (!isTree && !/^\.(peipkg-unpack|unpack|broken)-/.test(name)) continue;
       const status = fs.lstatSync(path, { throwIfNoEntry: false });
       if (status === undefined || status.uid !== Deno.uid()) continue;
-      if (Date.now() - status.mtimeMs > (isTree ? 30 * 24 : 1) * HOUR) fs.rmSync(path, { recursive: true, force: true });
+      if (Date.now() - status.mtimeMs > (isTree ? 30 * 24 : 1) * HOUR) {
+        fs.rmSync(path, { recursive: true, force: true });
+      }
     }
   }
 }
