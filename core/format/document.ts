@@ -2,7 +2,7 @@
  * Fields of JSON documents, read with the rules of their document: presence, type, exact integers, schema version.
  * Every reader of metadata goes through here, so that faults are reported alike and name their field path.
  */
-import { type ErrorRule, type PeipkgError, ruleError } from "../errors.ts";
+import { type ErrorRule, type PeipkgError, ruleError, type Warning } from "../errors.ts";
 import {
   type DocumentKind,
   type ElementVisitor,
@@ -177,6 +177,17 @@ export function refuseUnknownFields(place: Place, known: readonly string[]): voi
       throw fieldError(place, shown, "E_FIELD_UNKNOWN", "this document may not hold it");
     }
   }
+}
+
+/** Warns when a document does not end with exactly one LF, which producers write and consumers do not need. F-JSON-13 */
+export function checkNewline(
+  bytes: Uint8Array,
+  document: string,
+  warn: ((warning: Warning) => void) | undefined,
+): void {
+  const last = bytes.length - 1;
+  if (warn === undefined || (bytes[last] === 0x0a && bytes[last - 1] !== 0x0a)) return;
+  warn({ rule: "W_JSON_NEWLINE", text: `the ${document} document does not end with exactly one line feed` });
 }
 
 function isArray(value: JsonValue): value is JsonArray {
