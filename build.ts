@@ -17,7 +17,7 @@ import { bundle, ENTRIES, stageSources, workerModules } from "./build/bundle.ts"
 import type { Bundle, BundledFile } from "./build/bundle.ts";
 import { layOut, pack } from "./build/executable.ts";
 import { packProduct } from "./build/packages.ts";
-import { permissionFlags } from "./build/permissions.ts";
+import { permissionFile, permissionFlags } from "./build/permissions.ts";
 import { acquireRuntime, RUNTIMES, sha256, TARGETS } from "./build/runtime.ts";
 import type { Target } from "./build/runtime.ts";
 import { renderSbom } from "./build/sbom.ts";
@@ -39,7 +39,8 @@ interface Facts {
   readonly commit: string;
   /** RFC 3339, of the commit. */
   readonly timestamp: string;
-  readonly flags: readonly string[];
+  /** Parsed `deno.json`, which holds the permission list. */
+  readonly project: object;
 }
 
 const HOME = import.meta.dirname ?? ".";
@@ -90,16 +91,19 @@ async function git(...args: readonly string[]): Promise<string> {
 /** Version from `deno.json`, commit and its date from git; a source archive gives them in the environment. */
 async function gatherFacts(): Promise<Facts> {
   const project: unknown = JSON.parse(await Deno.readTextFile(`${HOME}/deno.json`));
-  const version = typeof project === "object" && project !== null && "version" in project ? project.version : undefined;
-  if (typeof version !== "string") throw new Error("deno.json has no version");
+  if (
+    typeof project !== "object" || project === null || !("version" in project) || typeof project.version !== "string"
+  ) {
+    throw new Error("deno.json has no version");
+  }
   const head = await git("rev-parse", "HEAD").catch(() => "");
   const modified = head !== "" && (await git("status", "--porcelain")) !== "";
   const epoch = Deno.env.get("SOURCE_DATE_EPOCH") ?? (head === "" ? "0" : await git("log", "-1", "--format=%ct"));
   return {
-    version,
+    version: project.version,
     commit: head === "" ? (Deno.env.get("PEIPKG_COMMIT") ?? "unknown") : head + (modified ? "-modified" : ""),
     timestamp: new Date(Number(epoch) * 1000).toISOString().replace(".000Z", "Z"),
-    flags: permissionFlags(project),
+    project,
   };
 }
 
@@ -184,11 +188,13 @@ async function buildSelfExtracting(options: BuildOptions, facts: Facts): Promise
   const [head, unpacker] = await Promise.all(
     ["head.sh", "unpack.js"].map((name) => Deno.readTextFile(`${HOME}/build/${name}`)),
   );
+  const permissions = { name: "permissions.json", content: encoder.encode(permissionFile(facts.project)) };
   for (const target of options.targets) {
     const runtime = await acquireRuntime(target, CACHE);
-    const program = [...bundled.files, await gatherLicences(bundled, target)];
+    const program = [...bundled.files, permissions, await gatherLicences(bundled, target)];
     const title = `peipkg ${facts.version} ${target} (commit ${facts.commit})`;
-    const parts = { title, runtime, program, flags: facts.flags, head: head ?? "", unpacker: unpacker ?? "" };
+    const list = permissionFlags(facts.project);
+    const parts = { title, runtime, program, permissions: list, head: head ?? "", unpacker: unpacker ?? "" };
     const file = layOut(parts, await packRuntime(runtime));
     const path = `${options.out}/peipkg-${target}`;
     await writeExecutable(path, file);
@@ -228,7 +234,7 @@ async function compileTarget(path: string, facts: Facts, target: Target): Promis
     const workers = await workerModules(staged);
     const { success, stderr } = await new Deno.Command(Deno.execPath(), {
       args: [
-        ...["compile", "-q", "--no-check", "--no-prompt", ...facts.flags],
+        ...["compile", "-q", "--no-check", "--no-prompt", "-P=peipkg"],
         ...workers.flatMap((worker) => ["--include", worker]),
         ...[`--target=${RUNTIMES[target].triple}`, `--output=${path}`, "cli/any_program.ts"],
       ],

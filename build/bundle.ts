@@ -2,6 +2,8 @@
  * Bundles the three programs into a handful of script files that import each other only by fixed names, the same
  * bytes whatever directory the tree or the module cache lies in.
  */
+import { resolve } from "node:path";
+
 export interface BundledFile {
   /** File name, no directory. */
   readonly name: string;
@@ -92,8 +94,7 @@ function collectPackages(texts: Iterable<string>, staged: string): readonly Bund
   const packages = new Map<string, BundledPackage>();
   for (const text of texts) {
     for (const [, path = "", name = "", version = ""] of text.matchAll(NPM_COMMENT_REGEXP)) {
-      const directory = path.startsWith("/") ? path : `${staged}/${path}`;
-      packages.set(`${name}@${version}`, { name, version, directory });
+      packages.set(`${name}@${version}`, { name, version, directory: resolve(staged, path) });
     }
   }
   return [...packages.values()].sort((a, b) => (a.name < b.name ? -1 : 1));

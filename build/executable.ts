@@ -11,8 +11,8 @@ export interface ExecutableParts {
   readonly runtime: Uint8Array;
   /** Files beside the runtime, sorted by name. */
   readonly program: readonly BundledFile[];
-  /** Options of the runtime that grant permissions. */
-  readonly flags: readonly string[];
+  /** The permission list, as flags for people to read. */
+  readonly permissions: readonly string[];
   /** Text of `head.sh` and `unpack.js`. */
   readonly head: string;
   readonly unpacker: string;
@@ -60,7 +60,7 @@ export function layOut(parts: ExecutableParts, packedRuntime: Uint8Array): Uint8
     ["UNPACKER", parts.unpacker],
     ["RUNTIME_HASH", hashes[0] ?? ""],
     ["PROGRAM_HASH", hashes[1] ?? ""],
-    ["FLAGS", parts.flags.map(quoted).join(" ")],
+    ["PERMISSIONS", parts.permissions.join("\n#   ")],
     ["PROGRAM_SIZE", String(packedProgram.length)],
   ]);
   // Eight digits wide whatever they are, so that the head's length does not depend on them. No leading zero: some

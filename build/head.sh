@@ -2,7 +2,9 @@
 # @TITLE@
 # One file: this script, the bundled program (gzip) and its runtime (gzip, last). The first start unpacks
 # both into a private directory named by their hash; every start then runs the runtime from there with
-# exactly the permissions listed at the end. Needs sh, tail, gzip and the C library. Binary data follows.
+# these permissions and no more (permissions.json in that directory):
+#   @PERMISSIONS@
+# Needs sh, tail, gzip and the C library. Binary data follows.
 self=$0
 program=${0##*/}
 case ${1-} in
@@ -105,6 +107,6 @@ if ! locate usable unpack; then
 fi
 unset PEIPKG_RUNTIME_DIR DENO_V8_FLAGS NODE_OPTIONS
 export _PEIPKG_PROGRAM="$self" DENO_DIR="${directory%/*}/deno-dir" DENO_NO_UPDATE_CHECK=1
-exec "$directory/deno" run -q --no-prompt --no-config --no-lock --no-remote --no-npm \
-  @FLAGS@ "$directory/program/$entry" "$@"
+exec "$directory/deno" run -q --no-prompt --no-lock --no-remote --no-npm \
+  --config="$directory/program/permissions.json" -P=peipkg "$directory/program/$entry" "$@"
 exit 126
