@@ -1,0 +1,341 @@
+/**
+ * One installation as operations work on it: the opened root, its layout and settings, readers' snapshots, and the
+ * writer — the lock, what is recovered under it, and the database behind it. Opening a workspace reads configuration
+ * and changes nothing; only `write()` and `withWriter()` may create anything (T-DB-17).
+ */
+import {
+  createPlace,
+  hostPath,
+  isSystemRoot,
+  type Layout,
+  openPlace,
+  parentPlace,
+  PLACE_MODE,
+  reservedPaths,
+  resolveLayout,
+} from "../config/layout.ts";
+import {
+  type ResolvedSettings,
+  resolvePlaces,
+  resolveSettings,
+  type Settings,
+  type SettingsInput,
+} from "../config/settings.ts";
+import { PeipkgError, SystemCallError, type Warning } from "../errors.ts";
+import { openOrCreateChild, readSmallFile } from "../fs/durable.ts";
+import { acquireWriterLock, readHolder } from "../fs/lock.ts";
+import { type Architecture, isArchitecture } from "../identity/architecture.ts";
+import type { CacheArea } from "../repository/context.ts";
+import { RateLimit } from "../repository/transport.ts";
+import { Database, type StateDirectory } from "../store/database.ts";
+import { pendingTransaction } from "../store/journal.ts";
+import type { Directory, RootDirectory, Session } from "../system.ts";
+import type { RepositoryAccess, RepositoryAuditEvent } from "./repository_access.ts";
+
+/** What names an installation and its settings: everything but `peipkg.toml`, which lies inside it. */
+export type WorkspaceInput = Omit<SettingsInput, "file">;
+
+/** The writer: the lock is held and the database is open; nothing is pending in it. */
+export interface Writer {
+  readonly database: Database;
+  readonly state: StateDirectory;
+  /** Transaction that had been interrupted and was rolled back on the way here. */
+  readonly recovered: number | undefined;
+}
+
+/** What a writer does between taking the lock and doing its own work. */
+export type Recover = (workspace: Workspace, writer: Omit<Writer, "recovered">) => Promise<number | undefined>;
+
+/** `peipkg.toml` is small; anything larger is no configuration. */
+const CONFIGURATION_LIMIT_BYTES = 1024 * 1024;
+const CONFIGURATION_FILE = "peipkg.toml";
+/** Modes of T-DB-06. */
+const CACHE_MODES: Readonly<Record<CacheArea, number>> = { metadata: 0o755, packages: 0o700, advisories: 0o700 };
+
+/**
+ * Opens the root and resolves the settings.
+ *
+ * @param tolerant Keep going with a faulty configuration file: `config` and `help` show what is wrong (C-CONF-11).
+ * @throws {PeipkgError} `no-root`, `denied`, `config`
+ */
+export function openWorkspace(session: Session, input: WorkspaceInput, tolerant = false): Workspace {
+  const places = resolvePlaces(input);
+  const root = openRoot(session, places.root);
+  try {
+    const early = resolveLayout({ root: places.root, configDirectory: places.configDirectory });
+    const resolved = resolveSettings({ ...input, file: readConfiguration(session, root, early) });
+    const problem = resolved.problems[0];
+    if (problem !== undefined && !tolerant) throw problem;
+    const layout = resolveLayout({
+      root: places.root,
+      configDirectory: places.configDirectory,
+      stateDirectory: resolved.settings.stateDirectory,
+      cacheDirectory: resolved.settings.cacheDirectory,
+    });
+    return new Workspace(session, root, layout, resolved);
+  } catch (error) {
+    root[Symbol.dispose]();
+    throw error;
+  }
+}
+
+function openRoot(session: Session, path: string): RootDirectory {
+  try {
+    return session.system.openRoot(path);
+  } catch (error) {
+    if (!(error instanceof SystemCallError)) throw error;
+    if (error.errno === "EACCES" || error.errno === "EPERM") {
+      throw new PeipkgError("denied", `cannot open root "${path}": access was refused`, { cause: error });
+    }
+    const found = error.errno === "ENOTDIR" ? "it is not a directory" : "it does not exist";
+    throw new PeipkgError("no-root", `cannot open root "${path}": ${found}`, { cause: error });
+  }
+}
+
+function readConfiguration(session: Session, root: RootDirectory, layout: Layout): SettingsInput["file"] {
+  using directory = openPlace(session.system, root, layout.config);
+  if (directory === undefined) return undefined;
+  const bytes = readSmallFile(directory, CONFIGURATION_FILE, CONFIGURATION_LIMIT_BYTES);
+  return bytes === undefined
+    ? undefined
+    : { path: `${hostPath(layout, layout.config).replace(/\/$/, "")}/${CONFIGURATION_FILE}`, bytes };
+}
+
+export class Workspace implements RepositoryAccess, Disposable {
+  readonly startedAt: number;
+  /** Set by the room of recovery; a workspace does not know transactions. */
+  recover: Recover = () => Promise.resolve(undefined);
+  /** Set by the audit trail of this run. */
+  auditSink: ((event: RepositoryAuditEvent) => void) | undefined;
+  readonly rate: RateLimit;
+  #certificates: { readonly text: string | undefined } | undefined;
+  #writer: Writer | undefined;
+  #reader: Database | undefined;
+
+  constructor(
+    readonly session: Session,
+    readonly root: RootDirectory,
+    readonly layout: Layout,
+    readonly resolved: ResolvedSettings,
+  ) {
+    this.startedAt = session.system.now();
+    this.rate = new RateLimit(resolved.settings.fetchRateBytesPerSecond);
+  }
+
+  get settings(): Settings {
+    return this.resolved.settings;
+  }
+
+  /** Content of `ca_file`, read once. @throws {PeipkgError} `config` when it cannot be read. */
+  get certificates(): string | undefined {
+    this.#certificates ??= { text: this.#readCertificates() };
+    return this.#certificates.text;
+  }
+
+  #readCertificates(): string | undefined {
+    const place = this.settings.caFile;
+    if (place === undefined) return undefined;
+    const path = hostPath(this.layout, place);
+    try {
+      using file = this.session.system.openFile(path);
+      const buffer = new Uint8Array(CONFIGURATION_LIMIT_BYTES);
+      return new TextDecoder().decode(buffer.subarray(0, file.readAt(buffer, 0)));
+    } catch (error) {
+      if (!(error instanceof SystemCallError)) throw error;
+      throw new PeipkgError("config", `cannot read certificates from "${path}": ${error.errno}`, {
+        key: "ca_file",
+        cause: error,
+      });
+    }
+  }
+
+  /** The root is the running system's own (T-SIDE-04). */
+  get isSystemRoot(): boolean {
+    return isSystemRoot(this.layout);
+  }
+
+  /** T-COLL-15 */
+  get reservedPaths(): readonly string[] {
+    return reservedPaths(this.layout);
+  }
+
+  warn(warning: Warning): void {
+    this.session.emit({ kind: "warning", warning });
+  }
+
+  /**
+   * The system's primary architecture: as recorded, else configured, else the machine's.
+   *
+   * @throws {PeipkgError} `config` when the key contradicts the record, or the machine is neither known nor named.
+   * @see C-CONF-14, S-ARCH-03, T-DB-18
+   */
+  architecture(database: Database | undefined): Architecture {
+    const recorded = database?.meta("primary_arch");
+    const configured = this.settings.architecture;
+    if (recorded !== undefined && configured !== undefined && recorded !== configured) {
+      throw new PeipkgError(
+        "config",
+        `cannot use architecture "${configured}": this installation was begun with "${recorded}"`,
+        { key: "architecture", hint: "remove the setting, or begin another root" },
+      );
+    }
+    const name = recorded ?? configured ?? this.session.system.machine.architecture;
+    if (isArchitecture(name) && name !== "noarch") return name;
+    throw new PeipkgError(
+      "config",
+      `cannot tell the architecture: the machine is "${name}", known are x86_64 and aarch64`,
+      { key: "architecture", hint: "name it: -o architecture=x86_64" },
+    );
+  }
+
+  // --- Places ----------------------------------------------------------------------------------------------------
+
+  openConfiguration(create: boolean): Directory | undefined {
+    const { system } = this.session;
+    return create
+      ? createPlace(system, this.root, this.layout.config)
+      : openPlace(system, this.root, this.layout.config);
+  }
+
+  openCache(area: CacheArea, create: boolean): Directory | undefined {
+    const { system } = this.session;
+    using cache = create
+      ? createPlace(system, this.root, this.layout.cache)
+      : openPlace(system, this.root, this.layout.cache);
+    if (cache === undefined) return undefined;
+    return create ? openOrCreateChild(cache, area, CACHE_MODES[area]) : cache.openDirectory(area);
+  }
+
+  /** The state directory with what SQLite needs to know of it; `undefined` when it does not exist. */
+  openState(): StateDirectory & Disposable | undefined {
+    return this.#stateOf(openPlace(this.session.system, this.root, this.layout.state));
+  }
+
+  #stateOf(directory: Directory | undefined): StateDirectory & Disposable | undefined {
+    if (directory === undefined) return undefined;
+    const parent = openPlace(this.session.system, this.root, parentPlace(this.layout.state));
+    if (parent === undefined) {
+      directory[Symbol.dispose]();
+      return undefined;
+    }
+    return {
+      directory,
+      parent,
+      path: hostPath(this.layout, this.layout.state),
+      hasKacs: this.root.hasKacs,
+      [Symbol.dispose]: () => {
+        directory[Symbol.dispose]();
+        parent[Symbol.dispose]();
+      },
+    };
+  }
+
+  // --- Reading ---------------------------------------------------------------------------------------------------
+
+  read<T>(body: (database: Database | undefined) => T): T {
+    if (this.#writer !== undefined) return body(this.#writer.database);
+    if (this.#reader !== undefined) return body(this.#reader);
+    using state = this.openState();
+    using database = state === undefined ? undefined : Database.openForReading(this.session, state);
+    this.#reader = database;
+    try {
+      return body(database);
+    } finally {
+      this.#reader = undefined;
+    }
+  }
+
+  /**
+   * What a reader has to tell about an interrupted or indeterminate transaction before its own answer.
+   *
+   * @see C-ERR-07, C-ERR-09, T-RECOV-06, T-INDET-03
+   */
+  warnOfPending(): void {
+    if (this.#writer !== undefined) return;
+    const pending = this.read((database) => database === undefined ? undefined : pendingTransaction(database));
+    if (pending === undefined) return;
+    if (pending.isIndeterminate) {
+      this.warn({
+        rule: "W_INDETERMINATE",
+        text: `transaction ${pending.id} could not be rolled back completely; run 'peipkg recover'`,
+      });
+      return;
+    }
+    using state = this.openState();
+    if (state === undefined || readHolder(state.directory, this.session.system.machine).alive) return;
+    this.warn({
+      rule: "W_TXN_PENDING",
+      text: `transaction ${pending.id} was interrupted; the next change command or 'peipkg recover' rolls it back`,
+    });
+  }
+
+  // --- Writing ---------------------------------------------------------------------------------------------------
+
+  async write<T>(body: (database: Database) => T): Promise<T> {
+    if (this.#writer !== undefined) return body(this.#writer.database);
+    return await this.withWriter(({ database }) => Promise.resolve(body(database)));
+  }
+
+  /**
+   * Takes the lock, recovers, and runs `body` under it. Creates state and database when they are missing (T-DB-17).
+   *
+   * @throws {PeipkgError} `busy`, `denied`, `database`, `indeterminate`, `journal-version`
+   * @see T-LOCK-01, T-LOCK-13, T-COMMIT-01, T-COMMIT-02
+   */
+  async withWriter<T>(body: (writer: Writer) => Promise<T>): Promise<T> {
+    if (this.#writer !== undefined) return await body(this.#writer);
+    using directory = createPlace(this.session.system, this.root, this.layout.state, PLACE_MODE);
+    return await this.#locked(directory, body, true) as T;
+  }
+
+  /** As `withWriter()`, but an installation without a database stays without: the result is `undefined` then. */
+  async withExistingWriter<T>(body: (writer: Writer) => Promise<T>): Promise<T | undefined> {
+    if (this.#writer !== undefined) return await body(this.#writer);
+    using directory = openPlace(this.session.system, this.root, this.layout.state);
+    if (directory === undefined || directory.status("db.sqlite") === undefined) return undefined;
+    return await this.#locked(directory, body, false);
+  }
+
+  async #locked<T>(
+    directory: Directory,
+    body: (writer: Writer) => Promise<T>,
+    create: boolean,
+  ): Promise<T | undefined> {
+    using _lock = await acquireWriterLock(this.session, directory, {
+      waitSeconds: this.settings.lockWaitSeconds,
+      startedAt: this.startedAt,
+    });
+    using state = this.openState();
+    if (state === undefined) throw new PeipkgError("internal", "the state directory went away under its lock");
+    using database = this.#openDatabase(state, create);
+    if (database === undefined) return undefined;
+    this.architecture(database);
+    this.#writer = { database, state, recovered: undefined };
+    try {
+      const recovered = await this.recover(this, { database, state });
+      this.#writer = { database, state, recovered };
+      return await body(this.#writer);
+    } finally {
+      this.#writer = undefined;
+    }
+  }
+
+  #openDatabase(state: StateDirectory, create: boolean): Database | undefined {
+    const existing = Database.openForWriting(this.session, state);
+    if (existing !== undefined || !create) return existing;
+    return Database.create(this.session, state, {
+      primaryArchitecture: this.architecture(undefined),
+      createdAt: Math.floor(this.startedAt / 1000),
+    });
+  }
+
+  // --- Audit -----------------------------------------------------------------------------------------------------
+
+  audit(event: RepositoryAuditEvent): void {
+    this.auditSink?.(event);
+  }
+
+  [Symbol.dispose](): void {
+    this.root[Symbol.dispose]();
+  }
+}
