@@ -17,7 +17,8 @@ const ROOMS: Readonly<Record<string, { readonly may: readonly string[]; readonly
   repository: { may: ["identity", "format", "config", "store", "fs", "events", "errors", "system", "audit"] },
   publish: { may: ["identity", "format", "repository", "fs", "errors", "events", "system"] },
   resolver: { may: ["identity", "errors"], types: ["format"] },
-  audit: { may: ["identity", "errors", "system", "fs"] },
+  // `format` for its SHA-256: the log chains its lines by it.
+  audit: { may: ["identity", "format", "errors", "system", "fs"] },
   transaction: {
     may: ["identity", "format", "store", "fs", "audit", "events", "errors", "system"],
     types: ["resolver", "repository"],
