@@ -6,3 +6,5 @@ export type { Emit, Phase, ProgressEvent } from "./core/events.ts";
 export type { Session, System } from "./core/system.ts";
 export type * from "./core/resolver/plan.ts";
 export * from "./core/operations/change_request.ts";
+export { openWorkspace, type Workspace, type WorkspaceInput } from "./core/operations/workspace.ts";
+export { realSystem } from "./core/runtime.ts";

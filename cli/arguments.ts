@@ -5,7 +5,6 @@
  */
 import type { ErrorRule } from "../mod.ts";
 import { type CommandSpec, findCommand, type OptionSpec, type OptionValues, type Program } from "./command.ts";
-import { quote } from "./escape.ts";
 
 /** The options every command takes, as typed. Absent members were not given. */
 export interface GlobalOptions {
@@ -42,7 +41,7 @@ export class UsageError extends Error {
   override readonly name = "UsageError";
   /**
    * @param words Command words as far as they were understood; empty before one was.
-   * @param message Safe to print: foreign words in it are escaped already.
+   * @param message Unescaped, like every message: it is made safe where it is printed.
    * @param extra `suggestion`: what may have been meant. `path`: whose usage lines help; absent: none are shown.
    */
   constructor(
@@ -90,6 +89,8 @@ const FOREIGN_WORDS: ReadonlyMap<string, string> = new Map([
 ]);
 
 const SUGGESTION_DISTANCE = 2;
+
+const quote = (word: string): string => `"${word}"`;
 
 /** Levenshtein distance in characters. */
 export function editDistance(a: string, b: string): number {

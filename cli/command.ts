@@ -114,6 +114,11 @@ export interface CommandSpec {
   readonly asks?: boolean | ((words: Words) => boolean);
   /** Elevated questions that can occur; named in the manual page. */
   readonly elevated?: readonly AuthorisationKind[];
+  /**
+   * What it needs beside its arguments: the library's session, an installation, or nothing at all. Only the last kind
+   * is not stopped by a faulty configuration, `tolerant` being the exception (C-CONF-11).
+   */
+  readonly needs: "nothing" | "session" | "installation" | "tolerant-installation";
   /** Meaning of exit status 1 where it is not just a failure. */
   readonly statusOne?: string;
   readonly examples: readonly Example[];

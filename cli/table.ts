@@ -128,6 +128,7 @@ const INSTALL: CommandSpec = {
     },
     FETCH_ONLY,
   ],
+  needs: "installation",
   output: "events",
   asks: true,
   elevated: [
@@ -158,6 +159,7 @@ const REMOVE: CommandSpec = {
   operands: [packages("package", "installed")],
   requirement: "at least one package name is required",
   options: [DRY_RUN, YES, MODIFIED, ALLOW_CRITICAL, CASCADE_REMOVE, AUTOREMOVE],
+  needs: "installation",
   output: "events",
   asks: true,
   examples: [
@@ -194,6 +196,7 @@ const UPGRADE: CommandSpec = {
     AUTOREMOVE,
     FETCH_ONLY,
   ],
+  needs: "installation",
   output: "events",
   asks: true,
   elevated: [
@@ -222,6 +225,7 @@ const DOWNGRADE: CommandSpec = {
   operands: [{ label: "package", kind: "installed" }, { label: "version", kind: "version" }],
   requirement: "exactly one package name and one version are required",
   options: [DRY_RUN, YES, ALLOW_STALE, OVERWRITE_UNOWNED, SD_OVERRIDES],
+  needs: "installation",
   output: "events",
   asks: true,
   elevated: [
@@ -246,6 +250,7 @@ const UNDO: CommandSpec = {
   ],
   operands: [],
   options: [DRY_RUN, YES, OVERWRITE_UNOWNED, SD_OVERRIDES, MODIFIED, ALLOW_CRITICAL],
+  needs: "installation",
   output: "events",
   asks: true,
   elevated: ["downgrade", "foreign-replaces", "foreign-conflicts", "sd-override", "sd-unsupported", "claim-override"],
@@ -274,6 +279,7 @@ export const PEIPKG_COMMANDS: readonly CommandSpec[] = [
       },
       flag("errors", "list the error codes and their exact causes", { excludes: ["man"] }),
     ],
+    needs: "nothing",
     output: "text",
     examples: [
       { line: "peipkg help install", meaning: "show help for install" },

@@ -1,0 +1,131 @@
+/**
+ * What the library reports while it works, handed to the screen: as events for a program, as warnings, narration and
+ * a progress line for a person.
+ */
+import type { Emit, ProgressEvent, WarningRule } from "../mod.ts";
+import { escapeText } from "./escape.ts";
+import type { Screen } from "./screen.ts";
+
+/** Byte updates of one step, at most four a second (6.3). */
+const UPDATE_MILLISECONDS = 250;
+
+const PHASE_VERBS = {
+  fetch: "fetching",
+  verify: "verifying",
+  stage: "staging",
+  apply: "applying",
+  commit: "committing",
+  finish: "finishing",
+} as const;
+
+type Step = Extract<ProgressEvent, { readonly kind: "progress" }>;
+type RepositoryEvent = Extract<ProgressEvent, { readonly kind: "repository" }>;
+type FileEvent = Extract<ProgressEvent, { readonly kind: "file" }>;
+
+function repositoryFields(event: RepositoryEvent): Readonly<Record<string, unknown>> {
+  return {
+    name: event.name,
+    result: event.result,
+    index_version: event.indexVersion,
+    packages: event.packages,
+    code: event.code,
+    message: event.message,
+  };
+}
+
+function showFile(screen: Screen, event: FileEvent): void {
+  // Adopting changes nothing on disk; it is told to people who ask for detail only.
+  if (event.action === "adopted") {
+    screen.narrate(`adopted ${event.path}, which was identical`);
+    return;
+  }
+  screen.event("file", { path: event.path, action: event.action, package: event.package });
+  // C-INSTALL-03: the place of what was moved aside is always told.
+  if (event.action === "displaced" && event.place !== undefined) {
+    screen.info(`moved aside ${escapeText(event.path)} to ${escapeText(event.place)}`);
+  } else screen.narrate(`${event.action} ${event.path}`);
+}
+
+/**
+ * Builds the receiver of progress.
+ *
+ * @param codes The library's names of warnings in JSON.
+ * @param monotonic Milliseconds of a clock that never goes back.
+ */
+export function listenFor(
+  screen: Screen,
+  codes: Readonly<Record<WarningRule, string>>,
+  monotonic: () => number,
+): Emit {
+  let current = "";
+  let lastUpdate = -Infinity;
+
+  const showStep = (event: Step): void => {
+    const step = `${event.phase} ${event.step} ${event.subject ?? ""}`;
+    const now = monotonic();
+    const isNew = step !== current;
+    if (isNew || now - lastUpdate >= UPDATE_MILLISECONDS) {
+      lastUpdate = now;
+      screen.event("progress", {
+        phase: event.phase,
+        step: event.step,
+        steps: event.steps,
+        package: event.subject,
+        bytes: event.bytes,
+        bytes_total: event.bytesTotal,
+      });
+    }
+    if (isNew && screen.isHuman) {
+      const words = [PHASE_VERBS[event.phase], event.subject, event.version].filter((word) => word !== undefined);
+      screen.narrate(`${words.join(" ")} (${event.step}/${event.steps})`);
+    }
+    current = step;
+  };
+
+  return (event) => {
+    switch (event.kind) {
+      case "progress":
+        showStep(event);
+        break;
+      case "warning":
+        screen.warn(event.warning.rule, codes[event.warning.rule], event.warning.text);
+        break;
+      case "transaction":
+        screen.transaction = event.id;
+        screen.event("transaction", { id: event.id });
+        break;
+      case "committed":
+        screen.committed = event.id;
+        screen.event("committed", { transaction: event.id });
+        break;
+      case "rolling-back":
+        screen.rollingBack = true;
+        break;
+      case "recovered":
+        screen.rollingBack = false;
+        screen.warn("W_RECOVERED", codes.W_RECOVERED, `recovered: interrupted transaction ${event.id} was rolled back`);
+        break;
+      case "side-effects":
+        screen.narrate(`running side effects: ${event.names.join(", ")}`);
+        break;
+      case "waiting-for-lock":
+        screen.aside(waitingText(screen.mode.program, event.pid, event.command));
+        break;
+      case "repository":
+        screen.event("repository", repositoryFields(event));
+        break;
+      case "file":
+        showFile(screen, event);
+        break;
+      case "trace":
+        if (screen.mode.verbose > 1) screen.narrate(event.text);
+        break;
+    }
+    screen.draw(event);
+  };
+}
+
+function waitingText(program: string, pid: number | undefined, command: string | undefined): string {
+  const holder = pid === undefined ? "another process" : `process ${pid}`;
+  return `${program}: waiting for ${holder}${command === undefined ? "" : ` (${escapeText(command)})`}`;
+}

@@ -1,0 +1,134 @@
+/**
+ * The progress line: what it says for each event, cut to the terminal's width, redrawn at most ten times a second and
+ * erased before anything else is printed.
+ *
+ * @see C-PROG-01 to C-PROG-05
+ */
+import stringWidth from "string-width";
+import type { Phase, ProgressEvent } from "../../mod.ts";
+import { escapeText } from "../escape.ts";
+import type { ProgressDisplay } from "../screen.ts";
+import type { Terminal } from "../terminal.ts";
+import { renderSize } from "./sizes.ts";
+
+const REDRAW_MILLISECONDS = 100;
+/** Rates are measured over at least this long, so that the first chunk does not promise the impossible. */
+const RATE_MILLISECONDS = 500;
+const CLEAR_LINE = "\r\x1b[K";
+
+const PHASE_VERBS: Readonly<Record<Phase, string>> = {
+  fetch: "fetching",
+  verify: "verifying",
+  stage: "staging",
+  apply: "applying",
+  commit: "committing",
+  finish: "finishing",
+};
+
+type Step = Extract<ProgressEvent, { readonly kind: "progress" }>;
+
+/** `fetching nginx 1.27.5-1` */
+function stepSubject(step: Step): string {
+  const words = [PHASE_VERBS[step.phase], step.subject, step.version].filter((word) => word !== undefined);
+  return words.map(escapeText).join(" ");
+}
+
+/** The plain line for one step where nothing can be redrawn: `fetching nginx 1.27.5-1 (3/12)` (C-PROG-04). */
+export function renderStep(step: Step): string {
+  return `${stepSubject(step)} (${step.step}/${step.steps})`;
+}
+
+/**
+ * The progress line of a step (C-PROG-03).
+ *
+ * @param rate Bytes per second; `undefined` while it is not known.
+ */
+export function renderProgress(step: Step, rate: number | undefined): string {
+  const parts = [`[${step.step}/${step.steps}] ${stepSubject(step)}`];
+  const { bytes, bytesTotal } = step;
+  if (bytes !== undefined) {
+    // C-PROG-05: without a length there is no percentage.
+    if (bytesTotal === undefined || bytesTotal === 0) parts.push(renderSize(bytes));
+    else {
+      parts.push(`${renderSize(bytes)} of ${renderSize(bytesTotal)}`);
+      parts.push(`${Math.min(100, Math.floor((bytes / bytesTotal) * 100))}%`);
+    }
+    if (rate !== undefined) parts.push(`${renderSize(Math.round(rate))}/s`);
+  }
+  return parts.join("  ");
+}
+
+const GRAPHEMES = new Intl.Segmenter(undefined, { granularity: "grapheme" });
+
+/** Cuts text to a number of columns without halving a character. */
+export function cutToWidth(text: string, columns: number): string {
+  if (stringWidth(text) <= columns) return text;
+  let cut = "";
+  let width = 0;
+  for (const { segment } of GRAPHEMES.segment(text)) {
+    width += stringWidth(segment);
+    if (width > columns) break;
+    cut += segment;
+  }
+  return cut;
+}
+
+/**
+ * The display on stderr of a terminal.
+ *
+ * @param monotonic Milliseconds of a clock that never goes back.
+ */
+export function createProgressDisplay(terminal: Terminal, monotonic: () => number): ProgressDisplay {
+  let drawn = "";
+  let last = -Infinity;
+  let subject = "";
+  let measured = { at: 0, bytes: 0 };
+  const draw = (text: string): void => {
+    // One column stays free: a full line would make some terminals wrap.
+    drawn = cutToWidth(text, Math.max(1, terminal.width() - 1));
+    terminal.write("stderr", CLEAR_LINE + drawn);
+  };
+  const rateOf = (step: Step, now: number): number | undefined => {
+    const elapsed = now - measured.at;
+    if (step.bytes === undefined || elapsed < RATE_MILLISECONDS) return undefined;
+    return ((step.bytes - measured.bytes) * 1000) / elapsed;
+  };
+  const showStep = (step: Step): void => {
+    const now = monotonic();
+    const current = `${step.phase} ${step.step} ${step.subject ?? ""}`;
+    const isNew = current !== subject;
+    if (isNew) measured = { at: now, bytes: step.bytes ?? 0 };
+    subject = current;
+    if (!isNew && now - last < REDRAW_MILLISECONDS) return;
+    if (now - last < REDRAW_MILLISECONDS && drawn !== "") return;
+    last = now;
+    draw(renderProgress(step, rateOf(step, now)));
+  };
+  return {
+    show(event) {
+      // A closed stderr must not stop the work it reports on.
+      try {
+        if (event.kind === "progress" && event.phase !== "commit" && event.phase !== "finish") showStep(event);
+        else if (event.kind === "transaction") subject = String(event.id);
+        else if (event.kind === "side-effects") draw(`running side effects: ${event.names.map(escapeText).join(", ")}`);
+        else if (event.kind === "progress" && event.phase === "commit") draw(escapeText(commitText(event)));
+      } catch (error) {
+        if (!(error instanceof Error && error.name === "ClosedStreamError")) throw error;
+      }
+    },
+    erase() {
+      if (drawn === "") return;
+      drawn = "";
+      try {
+        terminal.write("stderr", CLEAR_LINE);
+      } catch (error) {
+        if (!(error instanceof Error && error.name === "ClosedStreamError")) throw error;
+      }
+    },
+  };
+}
+
+/** `committing transaction 51` */
+function commitText(step: Step): string {
+  return step.subject === undefined ? "committing" : `committing transaction ${step.subject}`;
+}

@@ -1,0 +1,259 @@
+/**
+ * Everything a command says goes through here, once, in the form the call asked for: text for a person, one document,
+ * or a stream of events. Commands hand over data and sentences; whether they are shown, where, and in which form is
+ * decided here alone.
+ */
+import type { ErrorCode, ProgressEvent, Warning, WarningRule } from "../mod.ts";
+import type { OutputKind } from "./command.ts";
+import { escapeText, renderJson } from "./escape.ts";
+import type { Question } from "./prompt.ts";
+import { ClosedStreamError, type OutputStream, type Terminal } from "./terminal.ts";
+
+export interface ScreenMode {
+  readonly program: string;
+  /** Command words typed; empty outside a command. */
+  readonly words: string;
+  readonly output: OutputKind;
+  readonly json: boolean;
+  readonly quiet: boolean;
+  /** 0, 1 or 2. */
+  readonly verbose: number;
+  /** Whether each stream is coloured (C-COL-01). */
+  readonly colour: { readonly stdout: boolean; readonly stderr: boolean };
+}
+
+/** Draws and erases the one progress line; absent where none may be drawn (C-PROG-01). */
+export interface ProgressDisplay {
+  show(event: ProgressEvent): void;
+  erase(): void;
+}
+
+/** Styles of C-COL-03. */
+const STYLES = {
+  install: "32",
+  reinstall: "32",
+  upgrade: "36",
+  downgrade: "33",
+  remove: "31",
+  warning: "33",
+  error: "1;31",
+  elevated: "1;31",
+} as const;
+
+export type Style = keyof typeof STYLES;
+
+/** How a stream that began with `start` ended (C-JSON-10). */
+type LastEvent = "done" | "cancelled" | "error";
+
+export class Screen {
+  /** The commit instant has passed: from here the changes stand. */
+  committed: number | undefined;
+  /** Transaction opened by this run, if any. */
+  transaction: number | undefined;
+  rollingBack = false;
+  /** Whether a prompt has been shown and not yet answered; a signal then starts a new line (C-SIG-01). */
+  atPrompt = false;
+
+  #started = false;
+  #ended = false;
+  #held: string[] | undefined;
+  /** Output failures stop counting once a change is under way (C-OUT-03). */
+  #mustGoOn = false;
+  readonly #warned = new Set<string>();
+
+  constructor(
+    readonly terminal: Terminal,
+    readonly mode: ScreenMode,
+    private readonly signal: AbortSignal,
+    private readonly progress?: ProgressDisplay,
+  ) {}
+
+  /** Whether text for people is wanted. */
+  get isHuman(): boolean {
+    return !this.mode.json || this.mode.output === "text";
+  }
+
+  get isEvents(): boolean {
+    return this.mode.json && this.mode.output === "events";
+  }
+
+  /** Asked-for data: one line on stdout. Foreign parts are escaped by the caller, who knows which they are. */
+  line(text: string): void {
+    if (this.isHuman) this.#write("stdout", `${text.trimEnd()}\n`);
+  }
+
+  /** Informational line on stdout, dropped by `-q` (5.2). */
+  info(text: string): void {
+    if (!this.mode.quiet) this.line(text);
+  }
+
+  /** A line on stderr, shown to people whatever the verbosity. */
+  aside(text: string): void {
+    if (this.isHuman) this.#write("stderr", `${text.trimEnd()}\n`);
+  }
+
+  /** Output that must not be touched: NUL-ended values, documents of another format. */
+  raw(text: string): void {
+    this.#write("stdout", text);
+  }
+
+  /** As `raw()`, for bytes. */
+  rawBytes(bytes: Uint8Array): void {
+    this.#guard("stdout", () => this.terminal.writeBytes("stdout", bytes));
+  }
+
+  /** Narration for `-v`: a line on stderr, or an event. `text` is escaped here. */
+  narrate(text: string): void {
+    if (this.mode.verbose === 0) return;
+    if (this.isEvents) this.event("message", { text });
+    else if (this.isHuman) this.aside(`${this.mode.program}: ${escapeText(text)}`);
+  }
+
+  /** A warning, once (C-ERR-04). */
+  warn(rule: WarningRule, code: string, text: string): void {
+    const key = `${rule} ${text}`;
+    if (this.#warned.has(key)) return;
+    this.#warned.add(key);
+    if (this.isHuman) {
+      const label = this.style("stderr", "warning", "warning:");
+      this.aside(`${this.mode.program}: ${label} ${escapeText(text)}`);
+    } else if (this.isEvents) {
+      this.event("warning", { code, text });
+    } else {
+      this.#write("stderr", `${renderJson({ warning: { code, message: text } }, 0)}\n`);
+    }
+  }
+
+  /** The one document of a reading command (C-JSON-03). Nothing is printed when text was asked for. */
+  document(value: unknown): void {
+    if (this.mode.json && this.mode.output === "document") this.#write("stdout", `${renderJson(value, 2)}\n`);
+  }
+
+  // --- Events ------------------------------------------------------------------------------------------------
+
+  /** Keeps events back until `begin()`: the first one needs what planning finds out (`undoes`). */
+  hold(): void {
+    this.#held ??= [];
+  }
+
+  /** The `start` event; nothing of the stream comes before it. */
+  begin(fields: Readonly<Record<string, unknown>>): void {
+    if (!this.isEvents || this.#started) return;
+    this.#started = true;
+    const held = this.#held ?? [];
+    this.#held = undefined;
+    this.#write("stdout", `${renderJson({ event: "start", ...fields }, 0)}\n`);
+    for (const line of held) this.#write("stdout", line);
+  }
+
+  /** One event (C-JSON-05). Ignored unless the stream was asked for, and after its last event. */
+  event(name: string, fields: Readonly<Record<string, unknown>>): void {
+    if (!this.isEvents || this.#ended) return;
+    const line = `${renderJson({ event: name, ...fields }, 0)}\n`;
+    if (this.#held === undefined) this.#write("stdout", line);
+    else this.#held.push(line);
+  }
+
+  /** The last event; a second one is dropped (C-JSON-10). */
+  end(name: LastEvent, fields: Readonly<Record<string, unknown>>): void {
+    this.event(name, fields);
+    this.#ended = true;
+  }
+
+  /** Whether a stream began and has not had its last event. */
+  get isOpen(): boolean {
+    return this.isEvents && this.#started && !this.#ended;
+  }
+
+  get hasEnded(): boolean {
+    return this.#ended;
+  }
+
+  // --- Questions ---------------------------------------------------------------------------------------------
+
+  /** Where a question goes: with the plan, unless stdout is not seen or not for people. */
+  get #promptStream(): OutputStream {
+    if (this.mode.json) return "stderr";
+    return !this.terminal.isTerminal("stdout") && this.terminal.isTerminal("stdin") ? "stderr" : "stdout";
+  }
+
+  /** Whether an elevated question can be asked (C-AUTH-03, C-JSON-07). */
+  get canAskElevated(): boolean {
+    return this.terminal.isTerminal("stdin") && this.terminal.isTerminal(this.#promptStream);
+  }
+
+  /**
+   * Asks and waits for one line.
+   *
+   * @param freshOnly For elevated questions: what was typed before is thrown away.
+   * @throws The signal's reason.
+   */
+  async ask(question: Question, freshOnly = false): Promise<string | undefined> {
+    const stream = this.#promptStream;
+    for (const line of question.before) this.#write(stream, `${line}\n`);
+    this.#write(stream, question.prompt);
+    this.atPrompt = true;
+    const answer = await this.terminal.readLine(this.signal, freshOnly);
+    this.atPrompt = false;
+    if (!this.terminal.isTerminal("stdin")) this.#write(stream, "\n");
+    return answer;
+  }
+
+  /** The questions are over: from here a closed stdout no longer stops anything (C-OUT-03). */
+  passPrompts(): void {
+    this.#mustGoOn = true;
+  }
+
+  // --- Appearance --------------------------------------------------------------------------------------------
+
+  /** `text` in a colour where the stream has them; the bytes without the SGR sequences are the same (C-COL-02). */
+  style(stream: OutputStream, style: Style, text: string): string {
+    return this.mode.colour[stream] ? `\x1b[${STYLES[style]}m${text}\x1b[0m` : text;
+  }
+
+  /** Shows what can be drawn of an event on the progress line. */
+  draw(event: ProgressEvent): void {
+    this.progress?.show(event);
+  }
+
+  /** Removes the progress line for good. */
+  erase(): void {
+    this.progress?.erase();
+  }
+
+  /** Ends a line a question began. */
+  breakPrompt(): void {
+    if (this.atPrompt) this.#write(this.#promptStream, "\n");
+    this.atPrompt = false;
+  }
+
+  #write(stream: OutputStream, text: string): void {
+    this.progress?.erase();
+    this.#guard(stream, () => this.terminal.write(stream, text));
+  }
+
+  #guard(stream: OutputStream, write: () => void): void {
+    try {
+      write();
+    } catch (error) {
+      // Nobody listens on stderr: there is no one to tell, and nothing depends on it.
+      if (error instanceof ClosedStreamError && (stream === "stderr" || this.#mustGoOn)) return;
+      throw error;
+    }
+  }
+}
+
+/** Prints warnings that came as data. */
+export function showWarnings(
+  screen: Screen,
+  warnings: readonly Warning[],
+  codes: Readonly<Record<WarningRule, string>>,
+): void {
+  for (const { rule, text } of warnings) screen.warn(rule, codes[rule], text);
+}
+
+/** Code and rule as `-v` and `-vv` show them after an error's sentence (C-ERR-06, C-ERR-08). */
+export function codeTail(verbose: number, code: ErrorCode, rule: string | undefined): string {
+  if (verbose === 0) return "";
+  return verbose > 1 && rule !== undefined ? ` [${code}: ${rule}]` : ` [${code}]`;
+}
