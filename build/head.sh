@@ -21,16 +21,20 @@ tree=@TREE@
 #
 # An attacker: the directories and the files must belong to the caller and be no links. The unpacker makes
 # them inaccessible to everybody else (0700), after hashing every byte; only the caller could undo that.
-# Accidents (a cleaner of temporary files, a restored backup, a full disk): owner, mode, inode, size and both
-# times of runtime and program directory must be those noted when the hashes were checked. Hashing 90 MB
-# again would cost more than the whole start. Without stat(1) the first part stands alone.
+# Accidents (a cleaner of temporary files, a restored backup, a careless hand): nothing may be newer than the
+# stamp, which was written last, and owner, mode, inode, size and both times of runtime and program directory
+# must be those in it; this second half needs stat(1) and is left out where there is none. Hashing 90 MB again
+# would cost more than the whole start.
 usable() {
   directory=$1/$tree
   [ -O "$1" ] && [ ! -h "$1" ] && [ -O "$directory" ] && [ ! -h "$directory" ] || return 1
   [ -O "$directory/deno" ] && [ -x "$directory/deno" ] && [ ! -h "$directory/deno" ] || return 1
   [ -O "$directory/program" ] && [ -r "$directory/program/$entry" ] && [ -r "$directory.stamp" ] || return 1
+  for file in "$directory/deno" "$directory/program" "$directory/program"/*; do
+    [ ! "$file" -nt "$directory.stamp" ] || return 1
+  done
   { IFS= read -r first && IFS= read -r second && IFS= read -r third; } <"$directory.stamp" || return 1
-  facts=$(stat -c '%u:%a:%i:%s:%Y:%Z' "$directory" "$directory/deno" "$directory/program" 2>/dev/null) || return 0
+  facts=$(stat -c '%u:%a:%i:%s:%Y:%Z' "$directory" "$directory/deno" "$directory/program" 2>&1) || return 0
   [ "$facts" = "$first
 $second
 $third" ]
@@ -38,7 +42,8 @@ $third" ]
 
 # Unpacks into $1. The shell only writes the runtime, to a new file nobody else may read (umask, noclobber);
 # the runtime, started through the C library's loader, does the rest: it needs no mkdir, chmod, mv or
-# sha256sum on this machine, and a file system mounted noexec is found out here. gzip checks what it read.
+# sha256sum on this machine, nor any device, and a file system mounted noexec is found out here. gzip checks what
+# it read. What went wrong is kept in `reason`.
 unpack() {
   directory=$1/$tree
   parent=$1
@@ -48,31 +53,35 @@ unpack() {
       *) parent=/ ;;
     esac
   done
+  reason="$parent is not writable"
   [ -w "$parent" ] || return 1
+  reason="$parent belongs to somebody else"
   [ -O "$parent" ] || [ -k "$parent" ] || [ "$1" = "$chosen" ] || return 1
-  (
+  reason=$(
+    exec 2>&1
     umask 077
     set -C
     for number in 0 1 2 3 4 5 6 7 8 9 none; do
       [ "$number" != none ] || exit 1
       temporary=${parent%/}/.peipkg-unpack-$$-$number
-      { : >"$temporary"; } 2>/dev/null && break
+      (: >"$temporary") && break
     done
-    trap 'rm -f "$temporary" 2>/dev/null' 0
+    # Emptied first: there may be no rm, and then its absence is nothing to report.
+    trap 'exec >&- 2>&-; : >|"$temporary"; rm -f "$temporary"' 0
     trap 'exit 1' 1 2 13 15
     tail -c +@RUNTIME_START@ "$self" | gzip -dc >>"$temporary" || exit 1
-    DENO_DIR=/dev/null/none DENO_NO_UPDATE_CHECK=1 NO_COLOR=1 \
+    DENO_DIR="$temporary/none" DENO_NO_UPDATE_CHECK=1 NO_COLOR=1 \
       @LOADER@ "$temporary" eval --no-config --no-lock '@UNPACKER@' \
-      "$self" @PROGRAM_START@ @PROGRAM_SIZE@ "$1" "$tree" "$temporary" @RUNTIME_HASH@ @PROGRAM_HASH@
-  ) </dev/null 2>/dev/null || return 1
+      "$self" @PROGRAM_START@ @PROGRAM_SIZE@ "$1" "$tree" "$temporary" @RUNTIME_HASH@ @PROGRAM_HASH@ || exit 1
+    trap - 0
+  ) || return 1
 }
 
+# Sets `uid` to the effective user.
 user() {
-  uid=
-  while read -r key _ effective _; do
-    [ "$key" != Uid: ] || uid=$effective
-  done 2>/dev/null </proc/self/status
-  [ -n "$uid" ] || uid=$(id -u 2>/dev/null) || uid=unknown
+  while read -r key _ uid _; do
+    [ "$key" != Uid: ] || return 0
+  done </proc/self/status
 }
 
 # Sets `directory` from the first of: the caller's choice, the machine's cache for whoever owns the machine,
@@ -96,13 +105,20 @@ locate() {
   return 1
 }
 
+if [ ! -r /proc/self/status ]; then
+  echo "$program: cannot start: /proc is not mounted, and the runtime needs it" >&2
+  exit 1
+fi
 case $chosen in
   '' | /*) ;;
   *) echo "$program: PEIPKG_RUNTIME_DIR must be an absolute path: \"$chosen\"" >&2; exit 2 ;;
 esac
 if ! locate usable unpack; then
-  echo "$program: cannot unpack the runtime: no directory of yours has 150 MiB free and allows execution" >&2
-  echo "hint: name one in PEIPKG_RUNTIME_DIR" >&2
+  # Its last line.
+  reason=${reason##*
+}
+  echo "$program: cannot unpack the runtime: ${reason:-there is no directory for it}" >&2
+  echo "hint: name a directory of yours with 150 MiB free, not mounted noexec, in PEIPKG_RUNTIME_DIR" >&2
   exit 1
 fi
 unset PEIPKG_RUNTIME_DIR DENO_V8_FLAGS NODE_OPTIONS

@@ -1,6 +1,6 @@
 // Second half of the first start (see head.sh): takes the program out of the executable, checks every hash,
-// and puts runtime and program in place under a name that tells their content. Standard output and error are
-// discarded by the caller; the exit status says whether the tree is in place. Several may run at once.
+// and puts runtime and program in place under a name that tells their content. The exit status says whether the tree is
+// in place; what is printed becomes the reason why not. Several may run at once.
 import * as fs from "node:fs";
 import { createHash, randomBytes } from "node:crypto";
 import { gunzipSync } from "node:zlib";
@@ -25,11 +25,11 @@ function readProgram() {
   let read = 0;
   while (read < packed.length) {
     const count = fs.readSync(file, packed, read, packed.length - read, Number(start) - 1 + read);
-    if (count === 0) throw new Error("short executable");
+    if (count === 0) throw new Error("the executable is cut short");
     read += count;
   }
   const bytes = gunzipSync(packed);
-  if (sha256(bytes) !== programHash) throw new Error("program hash");
+  if (sha256(bytes) !== programHash) throw new Error("the program in the executable is damaged");
   const end = bytes.indexOf(10);
   let offset = end + 1;
   return JSON.parse(bytes.subarray(0, end).toString()).map(([name, length]) => {
@@ -53,7 +53,9 @@ function makeDirectory(path, mode) {
 
 function checkBase() {
   const status = fs.lstatSync(base);
-  if (!status.isDirectory() || status.uid !== Deno.uid() || (status.mode & 0o022) !== 0) throw new Error("base");
+  if (!status.isDirectory() || status.uid !== Deno.uid() || (status.mode & 0o022) !== 0) {
+    throw new Error(`${base} is not a directory of yours that only you may write to`);
+  }
 }
 
 function write(path, content, mode) {
@@ -81,7 +83,7 @@ function stage(files) {
     fs.copyFileSync(temporary, `${staged}/deno`, fs.constants.COPYFILE_EXCL);
   }
   fs.chmodSync(`${staged}/deno`, 0o500);
-  if (hashOf(`${staged}/deno`) !== runtimeHash) throw new Error("runtime hash");
+  if (hashOf(`${staged}/deno`) !== runtimeHash) throw new Error("the runtime in the executable is damaged");
   const runtime = fs.openSync(`${staged}/deno`, "r");
   fs.fsyncSync(runtime);
   fs.closeSync(runtime);
@@ -124,7 +126,7 @@ function place(staged, files) {
     fs.renameSync(target, broken);
     fs.rmSync(broken, { recursive: true, force: true });
   }
-  throw new Error("place");
+  throw new Error(`${target} is being changed by somebody else`);
 }
 
 /** Owner, mode, inode, size and times as `stat -c %u:%a:%i:%s:%Y:%Z` prints them. */
@@ -160,11 +162,17 @@ function sweep() {
   }
 }
 
-const files = readProgram();
-makeDirectory(base, 0o700);
-checkBase();
-place(stage(files), files);
-writeStamp();
+try {
+  const files = readProgram();
+  makeDirectory(base, 0o700);
+  makeDirectory(`${base}/deno-dir`, 0o700);
+  checkBase();
+  place(stage(files), files);
+  writeStamp();
+} catch (error) {
+  console.log(error.message);
+  Deno.exit(1);
+}
 try {
   sweep();
 } catch {
