@@ -78,23 +78,23 @@ export interface Machine {
   /** `x86_64` or `aarch64`, or what the kernel calls it. */
   readonly architecture: string;
   readonly pid: number;
-  readonly startTicks?: string;
-  readonly bootId?: string;
-  readonly pidNamespace?: string;
-  readonly hostname?: string;
-  readonly loginUid?: number;
+  readonly startTicks?: string | undefined;
+  readonly bootId?: string | undefined;
+  readonly pidNamespace?: string | undefined;
+  readonly hostname?: string | undefined;
+  readonly loginUid?: number | undefined;
   readonly uid: number;
   readonly euid: number;
   readonly gid: number;
-  readonly userName?: string;
+  readonly userName?: string | undefined;
   /** User SID of the own primary token; absent without the Peios access-control system (A-OPER-03). */
-  readonly sid?: string;
+  readonly sid?: string | undefined;
   /** Controlling terminal's device path. */
-  readonly terminal?: string;
+  readonly terminal?: string | undefined;
   /** Path of the running program, for the critical set (T-RM-09). */
-  readonly programPath?: string;
+  readonly programPath?: string | undefined;
   /** Kernel release, `6.18.0` */
-  readonly kernelRelease?: string;
+  readonly kernelRelease?: string | undefined;
   /** Whether another process is certainly gone (T-LOCK-07b); anything unclear is "unknown". */
   processState(pid: number, startTicks?: string): "alive" | "gone" | "unknown";
   /** Whether an open descriptor of this process is that object; found through `/proc/self/fd`, opens nothing (T-DB-01). */
