@@ -150,6 +150,19 @@ export function readRelatedPackages(database: Database, name: string, kind: Rela
   return database.statement(sql).all(name, kind).map((row) => nameOf(row, "package_name"));
 }
 
+/** Packages whose names and capabilities no other package depends on (C-LIST-03 `--leaves`). */
+export function readUnneededNames(database: Database): ReadonlySet<string> {
+  const sql = `SELECT name FROM package AS p WHERE NOT EXISTS (
+      SELECT 1 FROM package_relation AS needed
+      JOIN package_relation AS offered ON offered.name = needed.name AND offered.kind = 'provides'
+      WHERE needed.kind = 'dependency' AND offered.package_name = p.name AND needed.package_name <> p.name
+    ) AND NOT EXISTS (
+      SELECT 1 FROM package_relation AS needed
+      WHERE needed.kind = 'dependency' AND needed.name = p.name AND needed.package_name <> p.name
+    )`;
+  return new Set(database.statement(sql).all().map((row) => nameOf(row, "name")));
+}
+
 /** Paths of a package in byte order. */
 export function readFiles(database: Database, name: string): readonly InstalledFile[] {
   const sql = `SELECT ${FILE_COLUMNS} FROM package_file WHERE package_name = ? ORDER BY path`;
@@ -174,6 +187,18 @@ export function readOwners(database: Database, path: string): readonly PathOwner
   return database.statement(sql).all(path).map((row) => ({
     package: nameOf(row, "package_name"),
     type: wordOf(row, "type", FILE_TYPES),
+  }));
+}
+
+/** Owners of every path that matches a glob pattern of SQLite (`*`, `?`, `[…]`), by path and package (C-OWNS-03). */
+export function findOwnersLike(
+  database: Database,
+  pattern: string,
+): readonly { readonly path: string; readonly package: PackageName }[] {
+  const sql = "SELECT path, package_name FROM package_file WHERE path GLOB ? ORDER BY path, package_name";
+  return database.statement(sql).all(pattern).map((row) => ({
+    path: pathOf(row, "path"),
+    package: nameOf(row, "package_name"),
   }));
 }
 

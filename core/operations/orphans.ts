@@ -1,0 +1,50 @@
+/** Orphans: packages whose origin can no longer be trusted for them (R-ORPH-01). */
+import { readRepositoryFiles, type RepositoryFile } from "../config/repo_file.ts";
+import { isAcceptable } from "../repository/trust.ts";
+import type { Database } from "../store/database.ts";
+import { readRepositoryState } from "../store/repository_state.ts";
+import type { Workspace } from "./workspace.ts";
+
+/** Whether a package of this origin is orphaned; `undefined`, a local file, never is. */
+export type OrphanTest = (origin: string | undefined) => boolean;
+
+/**
+ * Reads the configured repositories once and remembers the answer for each origin.
+ *
+ * @see R-ORPH-01, A-MISC-04
+ */
+export function openOrphanTest(workspace: Workspace, database: Database): OrphanTest {
+  const known = new Map<string, boolean>();
+  let files: readonly RepositoryFile[] | undefined;
+  return (origin) => {
+    if (origin === undefined) return false;
+    const answer = known.get(origin);
+    if (answer !== undefined) return answer;
+    files ??= readConfigured(workspace);
+    const isOrphan = !canBeTrusted(
+      files.find(({ handle }) => handle === origin),
+      database,
+      origin,
+      workspace.startedAt,
+    );
+    known.set(origin, isOrphan);
+    return isOrphan;
+  };
+}
+
+function readConfigured(workspace: Workspace): readonly RepositoryFile[] {
+  using directory = workspace.openConfiguration(false);
+  return readRepositoryFiles(directory);
+}
+
+/** Configured, and in unsigned mode or with a key that may still verify; a broken file leaves the recorded keys. */
+function canBeTrusted(file: RepositoryFile | undefined, database: Database, origin: string, now: number): boolean {
+  if (file === undefined) return false;
+  if (file.kind === "valid") {
+    const { signaturePolicy, trustAnchors } = file.configuration;
+    if (signaturePolicy === "optional" && trustAnchors.length === 0) return true;
+  }
+  const state = readRepositoryState(database, origin);
+  return state !== undefined &&
+    state.keys.some((key) => !state.revocations.has(key.fingerprint) && isAcceptable(key, now));
+}
