@@ -65,7 +65,7 @@ export interface Settings {
   readonly userAgent: string;
   readonly ipVersion: 0 | 4 | 6;
   readonly caFile: PathSetting | undefined;
-  readonly layout: string;
+  readonly layout: "base" | "late" | "both";
   readonly dropinDirectories: readonly string[];
   readonly maxDecompressedBytes: number;
   readonly eventLog: PathSetting | undefined;
@@ -409,6 +409,7 @@ function toSettings(values: ReadonlyMap<string, SettingValue>, input: SettingsIn
   const variable = (name: string): string =>
     input.environment.get(name) ?? input.environment.get(name.toLowerCase()) ?? "";
   const ipVersion = count("ip_version");
+  const layout = text("layout");
   return {
     root: text("root"),
     configDirectory: path("config_dir"),
@@ -443,7 +444,7 @@ function toSettings(values: ReadonlyMap<string, SettingValue>, input: SettingsIn
     userAgent: text("user_agent") === "" ? `peipkg/${input.version}` : text("user_agent"),
     ipVersion: ipVersion === 4 || ipVersion === 6 ? ipVersion : 0,
     caFile: path("ca_file"),
-    layout: text("layout"),
+    layout: layout === "late" || layout === "both" ? layout : "base",
     dropinDirectories: list("dropin_directories"),
     maxDecompressedBytes: count("max_decompressed_bytes"),
     eventLog: path("event_log"),

@@ -3,6 +3,7 @@
  * Everything it writes lies below `CACHE`; the database and the configuration are its caller's to open.
  */
 import type { Directory, Session } from "../system.ts";
+import type { RateLimit } from "./transport.ts";
 import type { Settings } from "../config/settings.ts";
 
 /** Directories below `CACHE` (T-DB-06): `metadata` is public, the others are private to the owner. */
@@ -13,6 +14,10 @@ export interface RepositoryContext {
   readonly settings: Settings;
   /** Operation start, milliseconds since the epoch. */
   readonly startedAt: number;
+  /** Extra certificate authorities (content of `ca_file`), PEM. */
+  readonly certificates: string | undefined;
+  /** Shared by all transfers of the operation. */
+  readonly rate: RateLimit;
   /**
    * Opens a directory below `CACHE`; the caller disposes it.
    *

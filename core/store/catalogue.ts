@@ -2,7 +2,9 @@
  * The parsed catalogue of each repository: rows derived from a verified index, replaced as a whole, looked up by
  * name on demand. The only SQL for the tables `catalogue`, `catalogue_package` and `catalogue_relation`.
  */
-import type { Database } from "./database.ts";
+import { compareBytes } from "../identity/safe_path.ts";
+import type { Database, Row } from "./database.ts";
+import { integerOf, optionalTextOf, textOf, wordOf } from "./row.ts";
 
 export type CatalogueKind = "active" | "archive";
 
@@ -37,4 +39,237 @@ export interface CataloguePackage {
   readonly url: string;
   /** The other known fields as canonical JSON; `readEntryDetails()` of `core/repository/index.ts` parses it. */
   readonly entry: string;
+}
+
+/** One package to store, with the names its relations are found by. */
+export interface NewCataloguePackage extends Omit<CataloguePackage, "repository" | "kind"> {
+  readonly provides: readonly string[];
+  readonly replaces: readonly string[];
+}
+
+/** An index to store; `packages` ascending by name in byte order (R-IDX-07). */
+export interface NewCatalogue extends Omit<CatalogueHeader, "id"> {
+  readonly packages: readonly NewCataloguePackage[];
+}
+
+const COLUMNS = `p.name, p.version, p.architecture, p.description, p.size_compressed, p.size_installed, p.hash, p.url,
+  p.entry, c.repository, c.kind`;
+const JOINED = "catalogue_package p JOIN catalogue c ON c.id = p.catalogue_id";
+
+/** Header of a cached index; `undefined`: none. */
+export function readCatalogue(
+  database: Database,
+  repository: string,
+  kind: CatalogueKind,
+): CatalogueHeader | undefined {
+  const row = database.statement("SELECT * FROM catalogue WHERE repository = ? AND kind = ?").get(repository, kind);
+  if (row === undefined) return undefined;
+  return {
+    id: integerOf(row, "id"),
+    repository: textOf(row, "repository"),
+    kind: wordOf(row, "kind", ["active", "archive"]),
+    digest: textOf(row, "digest"),
+    signer: optionalTextOf(row, "signer"),
+    indexVersion: integerOf(row, "index_version"),
+    generatedAt: textOf(row, "generated_at"),
+  };
+}
+
+/**
+ * Makes the stored catalogue equal to `next`, inside a write transaction (T-DB-19). Rows that are the same stay, so
+ * that the cost of writing follows what changed between two indexes and not their size.
+ */
+export function replaceCatalogue(database: Database, next: NewCatalogue): void {
+  const id = writeHeader(database, next);
+  const { stale, fresh } = compareWithStored(database, id, next.packages);
+  const remove = database.statement("DELETE FROM catalogue_package WHERE id = ?");
+  for (const row of stale) remove.run(row);
+  const insertPackage = database.statement(`
+    INSERT INTO catalogue_package (catalogue_id, name, version, architecture, description, size_compressed,
+      size_installed, hash, url, entry) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
+  const insertRelation = database.statement(
+    "INSERT INTO catalogue_relation (name, kind, package_id) VALUES (?, ?, ?)",
+  );
+  for (const item of fresh) {
+    const row = insertPackage.insert(
+      id,
+      item.name,
+      item.version,
+      item.architecture,
+      item.description,
+      item.sizeCompressedBytes,
+      item.sizeInstalledBytes,
+      item.hash,
+      item.url,
+      item.entry,
+    );
+    for (const name of item.provides) insertRelation.run(name, "provides", row);
+    for (const name of item.replaces) insertRelation.run(name, "replaces", row);
+  }
+}
+
+function writeHeader(database: Database, next: NewCatalogue): number {
+  database.statement(`
+    INSERT INTO catalogue (repository, kind, digest, signer, index_version, generated_at) VALUES (?, ?, ?, ?, ?, ?)
+    ON CONFLICT (repository, kind) DO UPDATE SET digest = excluded.digest, signer = excluded.signer,
+      index_version = excluded.index_version, generated_at = excluded.generated_at`)
+    .run(next.repository, next.kind, next.digest, next.signer ?? null, next.indexVersion, next.generatedAt);
+  const row = database.statement("SELECT id FROM catalogue WHERE repository = ? AND kind = ?")
+    .get(next.repository, next.kind);
+  return row === undefined ? 0 : integerOf(row, "id");
+}
+
+/** Walks stored and new packages side by side in name order. */
+function compareWithStored(
+  database: Database,
+  id: number,
+  packages: readonly NewCataloguePackage[],
+): { readonly stale: readonly number[]; readonly fresh: readonly NewCataloguePackage[] } {
+  const stale: number[] = [];
+  const fresh: NewCataloguePackage[] = [];
+  let at = 0;
+  const stored = database.statement(`
+    SELECT id, name, version, architecture, description, size_compressed, size_installed, hash, url, entry
+    FROM catalogue_package WHERE catalogue_id = ? ORDER BY name, id`).iterate(id);
+  let group: NewCataloguePackage[] = [];
+  let groupName: string | undefined;
+  for (const row of stored) {
+    const name = textOf(row, "name");
+    if (name !== groupName) {
+      fresh.push(...group);
+      group = [];
+      groupName = name;
+      for (let item = packages[at]; item !== undefined; item = packages[++at]) {
+        const order = item.name === name ? 0 : compareBytes(item.name, name);
+        if (order > 0) break;
+        (order === 0 ? group : fresh).push(item);
+      }
+    }
+    const kept = group.findIndex((item) => isStored(row, item));
+    if (kept < 0) stale.push(integerOf(row, "id"));
+    else group.splice(kept, 1);
+  }
+  fresh.push(...group, ...packages.slice(at));
+  return { stale, fresh };
+}
+
+function isStored(row: Row, item: NewCataloguePackage): boolean {
+  return row.hash === item.hash && row.version === item.version && row.architecture === item.architecture &&
+    row.size_compressed === item.sizeCompressedBytes && row.size_installed === item.sizeInstalledBytes &&
+    row.url === item.url && row.description === item.description && row.entry === item.entry;
+}
+
+/** Deletes one cached index, inside a write transaction. */
+export function removeCatalogue(database: Database, repository: string, kind: CatalogueKind): void {
+  database.statement("DELETE FROM catalogue WHERE repository = ? AND kind = ?").run(repository, kind);
+}
+
+/** Moves a catalogue to another signer without touching its packages (R-FRESH-03), inside a write transaction. */
+export function writeCatalogueSigner(
+  database: Database,
+  repository: string,
+  kind: CatalogueKind,
+  signer: string | undefined,
+): void {
+  database.statement("UPDATE catalogue SET signer = ? WHERE repository = ? AND kind = ?")
+    .run(signer ?? null, repository, kind);
+}
+
+/** Every stored entry of a name, all repositories and kinds. */
+export function packagesNamed(database: Database, name: string): readonly CataloguePackage[] {
+  return database.statement(`SELECT ${COLUMNS} FROM ${JOINED} WHERE p.name = ?`).all(name).map(packageOf);
+}
+
+/** Every stored entry whose `provides` or `replaces` has a name. */
+export function packagesRelating(
+  database: Database,
+  kind: "provides" | "replaces",
+  name: string,
+): readonly CataloguePackage[] {
+  return database.statement(`
+    SELECT ${COLUMNS} FROM catalogue_relation r JOIN catalogue_package p ON p.id = r.package_id
+    JOIN catalogue c ON c.id = p.catalogue_id WHERE r.name = ? AND r.kind = ?`).all(name, kind).map(packageOf);
+}
+
+/** The stored entries of one exact version; several when it exists for several architectures. */
+export function findPackage(
+  database: Database,
+  key: { readonly repository: string; readonly kind: CatalogueKind; readonly name: string; readonly version: string },
+): readonly CataloguePackage[] {
+  return database.statement(`
+    SELECT ${COLUMNS} FROM ${JOINED} WHERE p.name = ? AND p.version = ? AND c.repository = ? AND c.kind = ?`)
+    .all(key.name, key.version, key.repository, key.kind).map(packageOf);
+}
+
+/**
+ * Active entries of a repository whose name or description contains a term, without case, by name (C-SEARCH).
+ *
+ * @param fields Which texts are searched.
+ */
+export function searchPackages(
+  database: Database,
+  repository: string,
+  term: string,
+  fields: "name" | "description" | "both" = "both",
+): readonly CataloguePackage[] {
+  const from = `FROM ${JOINED} WHERE c.repository = ? AND c.kind = 'active'`;
+  // deno-lint-ignore no-control-regex -- ASCII is exactly what LIKE folds
+  if (/^[\u0000-\u007f]*$/.test(term)) {
+    const pattern = `%${term.replace(/[\\%_]/g, "\\$&")}%`;
+    const name = "p.name LIKE ? ESCAPE '\\'";
+    const description = "p.description LIKE ? ESCAPE '\\'";
+    const condition = fields === "both" ? `(${name} OR ${description})` : fields === "name" ? name : description;
+    return database.statement(`SELECT ${COLUMNS} ${from} AND ${condition} ORDER BY p.name`)
+      .all(repository, pattern, ...(fields === "both" ? [pattern] : [])).map(packageOf);
+  }
+  // LIKE folds ASCII only; other terms are rare enough to be compared here.
+  const folded = term.toLowerCase();
+  return database.statement(`SELECT ${COLUMNS} ${from} ORDER BY p.name`).all(repository).map(packageOf)
+    .filter((item) =>
+      (fields !== "description" && item.name.toLowerCase().includes(folded)) ||
+      (fields !== "name" && item.description.toLowerCase().includes(folded))
+    );
+}
+
+/** Distinct active names beginning with a prefix, in byte order; for completion. */
+export function namesWithPrefix(database: Database, prefix: string, limit: number): readonly string[] {
+  return database.statement(`
+    SELECT DISTINCT p.name FROM ${JOINED} WHERE c.kind = 'active' AND p.name >= ? AND p.name < ?
+    ORDER BY p.name LIMIT ?`).all(prefix, `${prefix}\u{10ffff}`, limit).map((row) => textOf(row, "name"));
+}
+
+/** Number of active entries of a repository. */
+export function countPackages(database: Database, repository: string): number {
+  const row = database.statement(`
+    SELECT count(*) AS count FROM ${JOINED} WHERE c.repository = ? AND c.kind = 'active'`).get(repository);
+  return row === undefined ? 0 : integerOf(row, "count");
+}
+
+/** Every entry of one cached index in name order; row by row. */
+export function* iterateCatalogue(
+  database: Database,
+  repository: string,
+  kind: CatalogueKind,
+): Generator<CataloguePackage, void, undefined> {
+  const rows = database.statement(
+    `SELECT ${COLUMNS} FROM ${JOINED} WHERE c.repository = ? AND c.kind = ? ORDER BY p.name`,
+  )
+    .iterate(repository, kind);
+  for (const row of rows) yield packageOf(row);
+}
+
+function packageOf(row: Row): CataloguePackage {
+  return {
+    repository: textOf(row, "repository"),
+    kind: wordOf(row, "kind", ["active", "archive"]),
+    name: textOf(row, "name"),
+    version: textOf(row, "version"),
+    architecture: textOf(row, "architecture"),
+    description: textOf(row, "description"),
+    sizeCompressedBytes: integerOf(row, "size_compressed"),
+    sizeInstalledBytes: integerOf(row, "size_installed"),
+    hash: textOf(row, "hash"),
+    url: textOf(row, "url"),
+    entry: textOf(row, "entry"),
+  };
 }

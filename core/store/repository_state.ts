@@ -3,7 +3,9 @@
  * configuration last accepted. The only SQL for the tables `repository`, `repository_key` and
  * `repository_revocation`. A row exists for each trust ceremony passed; settings live in `.repo` files.
  */
-import type { Database } from "./database.ts";
+import { compareBytes } from "../identity/safe_path.ts";
+import { corrupt, type Database, type Row } from "./database.ts";
+import { integerOf, optionalBytesOf, optionalIntegerOf, optionalTextOf, textOf, wordOf } from "./row.ts";
 
 export type KeyStatus = "active" | "transitioning" | "revoked";
 
@@ -48,9 +50,9 @@ export interface RepositoryState {
   readonly name: string;
   /** Name in the descriptor (R-DESC-11). */
   readonly repositoryName: string;
-  /** Milliseconds since the epoch. */
+  /** Seconds since the epoch. */
   readonly addedAt: number;
-  /** Milliseconds since the epoch of the last progress; `undefined`: never. */
+  /** Seconds since the epoch of the last progress; `undefined`: never. */
   readonly lastRefreshAt: number | undefined;
   readonly active: Floor;
   readonly archive: Floor;
@@ -59,4 +61,171 @@ export interface RepositoryState {
   readonly keys: readonly RepositoryKey[];
   /** Fingerprints revoked for as long as the repository stays (R-KEY-05). */
   readonly revocations: ReadonlySet<string>;
+}
+
+/** The recorded state of a repository; `undefined`: its trust ceremony has not been passed. */
+export function readRepositoryState(database: Database, name: string): RepositoryState | undefined {
+  const row = database.statement("SELECT * FROM repository WHERE name = ?").get(name);
+  return row === undefined ? undefined : stateOf(database, row);
+}
+
+/** Handles that have recorded state, in byte order. */
+export function listRepositoryStates(database: Database): readonly string[] {
+  const rows = database.statement("SELECT name FROM repository").all();
+  return rows.map((row) => textOf(row, "name")).sort(compareBytes);
+}
+
+function stateOf(database: Database, row: Row): RepositoryState {
+  const name = textOf(row, "name");
+  const revoked = database.statement("SELECT fingerprint FROM repository_revocation WHERE repository = ?").all(name);
+  return {
+    name,
+    repositoryName: textOf(row, "repo_name"),
+    addedAt: integerOf(row, "added_at"),
+    lastRefreshAt: optionalIntegerOf(row, "last_refresh_at"),
+    active: { indexVersion: integerOf(row, "active_version"), generatedAt: optionalTextOf(row, "active_generated") },
+    archive: { indexVersion: integerOf(row, "archive_version"), generatedAt: optionalTextOf(row, "archive_generated") },
+    accepted: parseAccepted(textOf(row, "accepted_config")),
+    keys: database.statement("SELECT * FROM repository_key WHERE repository = ? ORDER BY fingerprint").all(name)
+      .map(keyOf),
+    revocations: new Set(revoked.map((item) => textOf(item, "fingerprint"))),
+  };
+}
+
+function keyOf(row: Row): RepositoryKey {
+  return {
+    fingerprint: textOf(row, "fingerprint"),
+    publicKey: optionalBytesOf(row, "public_key"),
+    status: wordOf(row, "status", ["active", "transitioning", "revoked"]),
+    validUntil: optionalTextOf(row, "valid_until"),
+  };
+}
+
+/** Writes the whole state of a repository, inside a write transaction. Sticky revocations are only ever added. */
+export function writeRepositoryState(database: Database, state: RepositoryState, recordedAt: number): void {
+  database.statement(`
+    INSERT INTO repository (name, repo_name, added_at, last_refresh_at, active_version, active_generated,
+      archive_version, archive_generated, accepted_config) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (name) DO UPDATE SET repo_name = excluded.repo_name, added_at = excluded.added_at,
+      last_refresh_at = excluded.last_refresh_at, active_version = excluded.active_version,
+      active_generated = excluded.active_generated, archive_version = excluded.archive_version,
+      archive_generated = excluded.archive_generated, accepted_config = excluded.accepted_config`)
+    .run(
+      state.name,
+      state.repositoryName,
+      state.addedAt,
+      state.lastRefreshAt ?? null,
+      state.active.indexVersion,
+      state.active.generatedAt ?? null,
+      state.archive.indexVersion,
+      state.archive.generatedAt ?? null,
+      renderAccepted(state.accepted),
+    );
+  database.statement("DELETE FROM repository_key WHERE repository = ?").run(state.name);
+  const insert = database.statement(`
+    INSERT INTO repository_key (repository, fingerprint, public_key, status, valid_until) VALUES (?, ?, ?, ?, ?)`);
+  for (const key of state.keys) {
+    insert.run(state.name, key.fingerprint, key.publicKey ?? null, key.status, key.validUntil ?? null);
+  }
+  addRevocations(database, state.name, state.revocations, recordedAt);
+}
+
+/**
+ * Records fingerprints as revoked for good (R-KEY-05, R-REFRESH-10), inside a write transaction.
+ *
+ * @param recordedAt Seconds since the epoch.
+ */
+export function addRevocations(
+  database: Database,
+  name: string,
+  fingerprints: Iterable<string>,
+  recordedAt: number,
+): void {
+  const insert = database.statement(`
+    INSERT INTO repository_revocation (repository, fingerprint, recorded_at) VALUES (?, ?, ?)
+    ON CONFLICT (repository, fingerprint) DO NOTHING`);
+  for (const fingerprint of fingerprints) insert.run(name, fingerprint, recordedAt);
+}
+
+/** Stores the accepted settings alone, inside a write transaction. */
+export function writeAccepted(database: Database, name: string, accepted: AcceptedConfiguration): void {
+  database.statement("UPDATE repository SET accepted_config = ? WHERE name = ?").run(renderAccepted(accepted), name);
+}
+
+/** Raises the archive floor (R-ARC-06), inside a write transaction. */
+export function writeArchiveFloor(database: Database, name: string, floor: Floor): void {
+  database.statement("UPDATE repository SET archive_version = ?, archive_generated = ? WHERE name = ?")
+    .run(floor.indexVersion, floor.generatedAt ?? null, name);
+}
+
+/**
+ * Deletes keys, floors, revocations and catalogues of a repository, inside a write transaction (R-RM-01).
+ *
+ * @returns false when nothing was recorded.
+ */
+export function removeRepositoryState(database: Database, name: string): boolean {
+  return database.statement("DELETE FROM repository WHERE name = ?").run(name) > 0;
+}
+
+function renderAccepted(accepted: AcceptedConfiguration): string {
+  return JSON.stringify({
+    base_url: accepted.baseUrl,
+    mirrors: accepted.mirrors,
+    priority: accepted.priority,
+    signature_policy: accepted.signaturePolicy,
+    trust_anchors: accepted.trustAnchors,
+    allow_insecure_transport: accepted.allowInsecureTransport,
+    min_index_version: accepted.minIndexVersion,
+    max_trusted_age_days: accepted.maxTrustedAgeDays,
+    max_index_staleness_days: accepted.maxIndexStalenessDays,
+    allow_sd_overrides: accepted.allowSdOverrides,
+    sd_allowed_sids: accepted.sdAllowedSids,
+    official: accepted.official,
+    enabled: accepted.enabled,
+  });
+}
+
+/** T-DB-10: what the database holds is checked like any other foreign text. */
+function parseAccepted(text: string): AcceptedConfiguration {
+  const fail = () => corrupt("the accepted settings of a repository are not as written");
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw fail();
+  }
+  if (typeof value !== "object" || value === null) throw fail();
+  const fields = new Map<string, unknown>(Object.entries(value));
+  const string = (key: string): string => {
+    const found = fields.get(key);
+    if (typeof found !== "string") throw fail();
+    return found;
+  };
+  const strings = (key: string): readonly string[] => {
+    const found: unknown = fields.get(key);
+    const items: readonly unknown[] = Array.isArray(found) ? found : [undefined];
+    const texts = items.filter((item) => typeof item === "string");
+    if (texts.length !== items.length) throw fail();
+    return texts;
+  };
+  const count = (key: string): number | undefined => {
+    const found = fields.get(key);
+    if (found !== undefined && !(typeof found === "number" && Number.isSafeInteger(found))) throw fail();
+    return found;
+  };
+  return {
+    baseUrl: string("base_url"),
+    mirrors: strings("mirrors"),
+    priority: count("priority") ?? 0,
+    signaturePolicy: string("signature_policy") === "optional" ? "optional" : "required",
+    trustAnchors: strings("trust_anchors"),
+    allowInsecureTransport: fields.get("allow_insecure_transport") === true,
+    minIndexVersion: count("min_index_version") ?? 0,
+    maxTrustedAgeDays: count("max_trusted_age_days"),
+    maxIndexStalenessDays: count("max_index_staleness_days"),
+    allowSdOverrides: fields.get("allow_sd_overrides") === true,
+    sdAllowedSids: strings("sd_allowed_sids"),
+    official: fields.get("official") === true,
+    enabled: fields.get("enabled") === true,
+  };
 }

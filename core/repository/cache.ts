@@ -1,0 +1,143 @@
+/**
+ * Cached metadata: the exact verified bytes of each index and its signature below `CACHE/metadata`, and the proof,
+ * repeated by every operation that chooses packages, that catalogue rows still stand for bytes that verify.
+ *
+ * @see R-CACHE-01 … R-CACHE-07
+ */
+import { type ErrorRule, PeipkgError, ruleError, SystemCallError } from "../errors.ts";
+import { sha256Hex } from "../format/hash.ts";
+import { readSmallFile, removeDurably, writeFileDurably } from "../fs/durable.ts";
+import { compareTimestamps, parseTimestamp } from "../identity/timestamp.ts";
+import type { Directory } from "../system.ts";
+import type { CatalogueHeader, CatalogueKind } from "../store/catalogue.ts";
+import type { RepositoryState } from "../store/repository_state.ts";
+import type { RepositoryContext } from "./context.ts";
+import { verifyDetached } from "./detached.ts";
+import { FETCH_LIMITS } from "./transport.ts";
+import { isAcceptable, trustedKeys } from "./trust.ts";
+
+const FILE_MODE = 0o644;
+const FILE_REGEXP = /^([a-z0-9-]{1,64})\.(?:active|archive)\.json(?:\.sig)?$/;
+
+/** Name of a cached index file. */
+export function cachedIndexName(handle: string, kind: CatalogueKind): string {
+  return `${handle}.${kind}.json`;
+}
+
+/** Writes index and signature; the database record that makes them count follows (R-CACHE-04). */
+export function writeCachedIndex(
+  directory: Directory,
+  handle: string,
+  kind: CatalogueKind,
+  bytes: Uint8Array,
+  signature: Uint8Array | undefined,
+): void {
+  const name = cachedIndexName(handle, kind);
+  writeFileDurably(directory, name, bytes, FILE_MODE);
+  if (signature === undefined) removeDurably(directory, `${name}.sig`);
+  else writeFileDurably(directory, `${name}.sig`, signature, FILE_MODE);
+}
+
+/** Whether the cached bytes are those of a digest. */
+export function isCached(directory: Directory, handle: string, kind: CatalogueKind, digest: string): boolean {
+  const bytes = readCachedFile(directory, cachedIndexName(handle, kind), FETCH_LIMITS.indexBytes);
+  return bytes !== undefined && sha256Hex(bytes) === digest;
+}
+
+/** Deletes the cached metadata of a repository. */
+export function removeCachedIndexes(directory: Directory, handle: string): void {
+  for (const kind of ["active", "archive"] as const) {
+    removeDurably(directory, cachedIndexName(handle, kind));
+    removeDurably(directory, `${cachedIndexName(handle, kind)}.sig`);
+  }
+}
+
+/** Cached files whose handle is not among `configured`, for `clean` (R-RM-03). */
+export function listOrphanedFiles(directory: Directory, configured: ReadonlySet<string>): readonly string[] {
+  return directory.list().names.filter((name) => {
+    const handle = FILE_REGEXP.exec(name)?.[1];
+    return handle !== undefined && !configured.has(handle);
+  });
+}
+
+/**
+ * Full re-verification: the cached bytes are those the catalogue was made from, their signature verifies under a key
+ * acceptable now, and they are not below the floor.
+ *
+ * @param header `undefined`: the database has no catalogue.
+ * @param unsigned Unsigned mode: digest and floor alone are compared.
+ * @throws {PeipkgError} `repository-unusable` (`E_CACHE_INVALID`, `E_CACHE_UNSIGNED`)
+ * @see R-CACHE-02 … R-CACHE-04, R-CACHE-07
+ */
+export async function verifyCachedIndex(
+  context: RepositoryContext,
+  state: RepositoryState,
+  header: CatalogueHeader | undefined,
+  unsigned: boolean,
+): Promise<void> {
+  const known = checkCatalogue(state, header, unsigned, context.startedAt);
+  const name = cachedIndexName(state.name, known.kind);
+  using directory = context.openCache("metadata", false);
+  const bytes = directory === undefined ? undefined : readCachedFile(directory, name, FETCH_LIMITS.indexBytes);
+  if (bytes === undefined) throw cacheError("E_CACHE_INVALID", state.name, "it is missing");
+  if (sha256Hex(bytes) !== known.digest) {
+    throw cacheError("E_CACHE_INVALID", state.name, "it is not the file that was verified");
+  }
+  if (unsigned || directory === undefined) return;
+  const signature = readCachedFile(directory, `${name}.sig`, FETCH_LIMITS.signatureBytes);
+  if (signature === undefined) throw cacheError("E_CACHE_UNSIGNED", state.name, "its signature is missing");
+  try {
+    const detached = { document: `${known.kind} index`, repository: state.name, signature, bytes };
+    await verifyDetached(detached, trustedKeys(state), context.startedAt);
+  } catch (cause) {
+    if (!(cause instanceof PeipkgError)) throw cause;
+    throw cacheError("E_CACHE_INVALID", state.name, `its signature is not accepted (${cause.message})`, cause);
+  }
+}
+
+/**
+ * Light check, database only: a catalogue is there, its signer is acceptable now, it is not below the floor.
+ *
+ * @returns The catalogue's header.
+ * @throws {PeipkgError} `repository-unusable` (`E_CACHE_INVALID`)
+ * @see R-CACHE-07
+ */
+export function checkCatalogue(
+  state: RepositoryState,
+  header: CatalogueHeader | undefined,
+  unsigned: boolean,
+  now: number,
+): CatalogueHeader {
+  if (header === undefined) throw cacheError("E_CACHE_INVALID", state.name, "there is none");
+  const floor = header.kind === "active" ? state.active : state.archive;
+  const generated = parseTimestamp(header.generatedAt);
+  const oldest = floor.generatedAt === undefined ? undefined : parseTimestamp(floor.generatedAt);
+  const below = header.indexVersion < floor.indexVersion || generated === undefined ||
+    (oldest !== undefined && compareTimestamps(generated, oldest) < 0);
+  if (below) throw cacheError("E_CACHE_INVALID", state.name, "it is older than the one last accepted");
+  if (unsigned) return header;
+  const signer = trustedKeys(state).find((key) => key.fingerprint === header.signer);
+  if (signer === undefined || !isAcceptable(signer, now)) {
+    const word = signer === undefined ? "no longer trusted" : signer.status === "revoked" ? "revoked" : "expired";
+    throw cacheError("E_CACHE_INVALID", state.name, `the key that signed it is ${word}`);
+  }
+  return header;
+}
+
+function cacheError(rule: ErrorRule, handle: string, found: string, cause?: unknown): PeipkgError {
+  return ruleError(rule, `cannot use the cached index of "${handle}": ${found}`, {
+    repository: handle,
+    hint: `run "peipkg refresh ${handle}"`,
+    cause,
+  });
+}
+
+/** `undefined` also for a file that is too large or no regular file: it cannot be what was verified. */
+function readCachedFile(directory: Directory, name: string, limitBytes: number): Uint8Array | undefined {
+  try {
+    return readSmallFile(directory, name, limitBytes);
+  } catch (error) {
+    if (error instanceof SystemCallError && (error.errno === "EFBIG" || error.errno === "ELOOP")) return undefined;
+    throw error;
+  }
+}

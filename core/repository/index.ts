@@ -1,0 +1,306 @@
+/**
+ * Active and archive indexes: strict parsing of every entry into what the catalogue stores. Entries are visited
+ * while the document is read and never held as parsed JSON, so that memory follows what is kept.
+ *
+ * @see R-IDX-01 … R-IDX-07, R-ARC-01, R-ARC-02
+ */
+import { type ErrorRule, PeipkgError, ruleError } from "../errors.ts";
+import type { Layout } from "../format/destinations.ts";
+import { SIDE_EFFECTS } from "../format/manifest.ts";
+import { readRelations, type Relations } from "../format/relations.ts";
+import {
+  checkSchemaVersion,
+  elementPlace,
+  fieldError,
+  type Place,
+  readDocument,
+  readInteger,
+  readObject,
+  readOptionalArray,
+  readOptionalObject,
+  readOptionalString,
+  readString,
+} from "../format/document.ts";
+import { type DocumentKind, JsonObject, type JsonValue } from "../format/strict_json.ts";
+import { type Architecture, parseArchitecture } from "../identity/architecture.ts";
+import { type PackageName, parsePackageName } from "../identity/package_name.ts";
+import { compareBytes } from "../identity/safe_path.ts";
+import { parseTimestamp, type Timestamp } from "../identity/timestamp.ts";
+import { compareVersions, parseVersion, type Version } from "../identity/version.ts";
+import type { CatalogueKind, NewCataloguePackage } from "../store/catalogue.ts";
+
+/** A parsed index. */
+export interface Index {
+  /** The publisher's name of the repository. */
+  readonly repositoryName: string;
+  readonly kind: CatalogueKind;
+  readonly indexVersion: number;
+  readonly generatedAt: Timestamp;
+  /** Ascending by name. */
+  readonly packages: readonly NewCataloguePackage[];
+}
+
+export interface IndexExpectation {
+  /** Handle, for messages. */
+  readonly handle: string;
+  readonly kind: CatalogueKind;
+  /** `repo.name` of the verified descriptor. */
+  readonly repositoryName: string;
+  readonly layout: Layout;
+}
+
+/** The known fields of an entry beside those with a column of their own. */
+export interface EntryDetails extends Relations {
+  readonly license: string;
+  readonly homepage: string;
+  readonly sideEffects: readonly string[];
+  readonly build: { readonly timestamp: string; readonly farmId: string } | undefined;
+}
+
+const INDEX: DocumentKind = {
+  document: "index",
+  syntaxRule: "E_INDEX_JSON",
+  fieldRule: "E_INDEX_FIELD",
+  integerRule: "E_INDEX_FIELD",
+};
+const HASH_REGEXP = /^[0-9a-f]{64}$/;
+/** Entries are visited before their document is complete, so their place hangs below this one. */
+const INDEX_PLACE: Place = { object: new JsonObject([], []), kind: INDEX, parent: undefined, field: "", index: -1 };
+
+/**
+ * Parses an index whose signature was verified over the same bytes.
+ *
+ * @throws {PeipkgError} `format` (`E_INDEX_JSON`, `E_INDEX_FIELD`, `E_INDEX_KIND`, `E_INDEX_REPO_NAME`,
+ * `E_INDEX_ORDER`, `E_INDEX_DUPLICATE`, `E_SCHEMA_VERSION`, `E_ALGORITHM`, codes of relation arrays)
+ */
+export function parseIndex(bytes: Uint8Array, expected: IndexExpectation): Index {
+  const packages: NewCataloguePackage[] = [];
+  const order = new OrderCheck(expected);
+  let entryFailure: unknown;
+  const place = readDocument(bytes, INDEX, {
+    field: "packages",
+    visit(element, index) {
+      if (entryFailure !== undefined) return;
+      try {
+        const entry = readEntry(elementPlace(INDEX_PLACE, "packages", element, index), expected.layout);
+        order.check(entry.name, entry.version, entry.architecture);
+        packages.push(entry.row);
+      } catch (failure) {
+        // Kept until the head of the document is known: a wrong schema version or kind explains more.
+        entryFailure = failure;
+      }
+    },
+  });
+  const head = readHead(place, expected);
+  if (entryFailure !== undefined) throw entryFailure;
+  return { ...head, kind: expected.kind, packages };
+}
+
+function readHead(place: Place, expected: IndexExpectation): Omit<Index, "packages" | "kind"> {
+  checkSchemaVersion(place);
+  const repositoryName = readString(place, "repo");
+  if (repositoryName !== expected.repositoryName) {
+    throw indexError(
+      expected,
+      "E_INDEX_REPO_NAME",
+      `it names repository "${repositoryName}", the descriptor says "${expected.repositoryName}"`,
+    );
+  }
+  const kind = readString(place, "kind");
+  if (kind !== expected.kind) { // R-IDX-02
+    throw indexError(expected, "E_INDEX_KIND", `its kind is "${kind}", expected "${expected.kind}"`);
+  }
+  const indexVersion = readInteger(place, "index_version");
+  if (indexVersion < 1 || indexVersion > Number.MAX_SAFE_INTEGER) { // R-IDX-03
+    throw indexError(expected, "E_INDEX_FIELD", '"index_version" is out of range, expected 1 to 2^53-1');
+  }
+  const text = readString(place, "generated_at");
+  const generatedAt = parseTimestamp(text);
+  if (generatedAt === undefined) {
+    throw indexError(expected, "E_INDEX_FIELD", `"generated_at" is "${text}", expected a time in UTC`);
+  }
+  if (readOptionalArray(place, "packages") === undefined) {
+    throw indexError(expected, "E_INDEX_FIELD", '"packages" is missing');
+  }
+  return { repositoryName, indexVersion, generatedAt };
+}
+
+/** R-IDX-07, R-ARC-02: neighbours only. */
+class OrderCheck {
+  #name = "";
+  #version: Version | undefined;
+  /** Versions and architectures of the current name, for exact repeats among versions that compare equal. */
+  #seen = new Set<string>();
+
+  constructor(private readonly expected: IndexExpectation) {}
+
+  check(name: PackageName, version: Version, architecture: Architecture): void {
+    const order = this.#version === undefined ? -1 : compareBytes(this.#name, name);
+    if (order > 0) throw this.#fail("E_INDEX_ORDER", `"${name}" follows "${this.#name}"`);
+    if (order < 0) this.#seen.clear();
+    const key = `${version.raw} ${architecture}`;
+    if (order === 0 && this.#version !== undefined) {
+      if (this.expected.kind === "active" || this.#seen.has(key)) {
+        throw this.#fail("E_INDEX_DUPLICATE", `"${name}" ${version.raw} is listed twice`);
+      }
+      if (compareVersions(this.#version, version) < 0) {
+        throw this.#fail("E_INDEX_ORDER", `"${name}" ${version.raw} follows ${this.#version.raw}`);
+      }
+    }
+    this.#seen.add(key);
+    this.#name = name;
+    this.#version = version;
+  }
+
+  #fail(rule: ErrorRule, found: string): PeipkgError {
+    return indexError(this.expected, rule, found);
+  }
+}
+
+function indexError(expected: IndexExpectation, rule: ErrorRule, found: string): PeipkgError {
+  return ruleError(rule, `cannot read the ${expected.kind} index of "${expected.handle}": ${found}`, {
+    repository: expected.handle,
+    document: "index",
+  });
+}
+
+interface ReadEntry {
+  readonly name: PackageName;
+  readonly version: Version;
+  readonly architecture: Architecture;
+  readonly row: NewCataloguePackage;
+}
+
+/** R-IDX-05, R-IDX-06. */
+function readEntry(place: Place, layout: Layout): ReadEntry {
+  const name = readGrammar(place, "name", parsePackageName);
+  const version = readGrammar(place, "version", parseVersion);
+  const architecture = readGrammar(place, "architecture", parseArchitecture);
+  const hash = readObject(place, "hash");
+  const algorithm = readString(hash, "algorithm");
+  if (algorithm !== "sha256") {
+    throw fieldError(hash, "algorithm", "E_ALGORITHM", `it is "${algorithm}", expected "sha256"`);
+  }
+  const value = readString(hash, "value");
+  if (!HASH_REGEXP.test(value)) throw fieldError(hash, "value", "E_INDEX_FIELD", "it is not 64 lowercase hex digits");
+  const url = readString(place, "url");
+  if (url === "") throw fieldError(place, "url", "E_INDEX_FIELD", "it is empty");
+  const details = readDetails(place, layout);
+  return {
+    name,
+    version,
+    architecture,
+    row: {
+      name,
+      version: version.raw,
+      architecture,
+      description: readOptionalString(place, "description") ?? "",
+      sizeCompressedBytes: readSize(place, "size_compressed"),
+      sizeInstalledBytes: readSize(place, "size_installed"),
+      hash: value,
+      url,
+      entry: renderDetails(details),
+      provides: details.provides.map((item) => item.name),
+      replaces: details.replaces.map((item) => item.name),
+    },
+  };
+}
+
+function readGrammar<T>(place: Place, field: string, parse: (text: string) => T): T {
+  const text = readString(place, field);
+  try {
+    return parse(text);
+  } catch (cause) {
+    if (!(cause instanceof PeipkgError)) throw cause;
+    throw fieldError(place, field, "E_INDEX_FIELD", `it is wrong: ${cause.message}`);
+  }
+}
+
+function readSize(place: Place, field: string): number {
+  const size = readInteger(place, field);
+  if (size > Number.MAX_SAFE_INTEGER) throw fieldError(place, field, "E_INDEX_FIELD", "it is too large");
+  return size;
+}
+
+function readDetails(place: Place, layout: Layout): EntryDetails {
+  const build = readOptionalObject(place, "build");
+  return {
+    ...readRelations(place, layout),
+    license: readOptionalString(place, "license") ?? "",
+    homepage: readOptionalString(place, "homepage") ?? "",
+    sideEffects: readSideEffects(place),
+    build: build === undefined ? undefined : {
+      timestamp: readOptionalString(build, "timestamp") ?? "",
+      farmId: readOptionalString(build, "farm_id") ?? "",
+    },
+  };
+}
+
+function readSideEffects(place: Place): readonly string[] {
+  const items: readonly JsonValue[] = readOptionalArray(place, "side_effects") ?? [];
+  return items.map((item, index) => {
+    const known = SIDE_EFFECTS.find((word) => word === item);
+    if (known === undefined || items.indexOf(item) !== index) {
+      throw fieldError(place, `side_effects[${index}]`, "E_INDEX_FIELD", "it is unknown or repeated");
+    }
+    return known;
+  });
+}
+
+/** Canonical text of the details; {@link readEntryDetails} reads it back. */
+export function renderDetails(details: EntryDetails): string {
+  return JSON.stringify({
+    license: details.license || undefined,
+    homepage: details.homepage || undefined,
+    ...relationFields(details),
+    side_effects: details.sideEffects.length === 0 ? undefined : details.sideEffects,
+    build: details.build === undefined ? undefined : {
+      timestamp: details.build.timestamp,
+      farm_id: details.build.farmId,
+    },
+  });
+}
+
+/** What R-IDX-09 compares between manifest and index entry: the relations planning relied on, as one text. */
+export function relationsText(relations: Relations): string {
+  const { dependencies, conflicts, provides, replaces } = relationFields(relations);
+  return JSON.stringify({ dependencies, conflicts, provides, replaces });
+}
+
+function relationFields(relations: Relations) {
+  const plain = (item: Relations["conflicts"][number]) => ({ name: item.name, constraint: item.constraint?.raw });
+  const claims = (item: { readonly claims: Relations["provides"][number]["claims"] }) =>
+    item.claims.length === 0 ? undefined : item.claims.map((claim) => ({
+      slot: claim.slot,
+      path: claim.path === undefined ? undefined : `/${claim.path}`,
+      target: claim.target === undefined ? undefined : `/${claim.target}`,
+    }));
+  const dependency = (item: Relations["dependencies"][number]) => ({
+    name: item.name,
+    constraint: item.constraint?.raw,
+    root: item.root,
+    claims: claims(item),
+  });
+  return {
+    dependencies: relations.dependencies.map(dependency),
+    optional_dependencies: relations.optionalDependencies.length === 0
+      ? undefined
+      : relations.optionalDependencies.map(dependency),
+    conflicts: relations.conflicts.map(plain),
+    provides: relations.provides.length === 0 ? undefined : relations.provides.map((item) => ({
+      name: item.name,
+      version: item.version?.raw,
+      claims: claims(item),
+    })),
+    replaces: relations.replaces.length === 0 ? undefined : relations.replaces.map(plain),
+  };
+}
+
+/**
+ * Reads the stored details of an entry, as strictly as they were read the first time (T-DB-10).
+ *
+ * @param text Column `entry` of the catalogue.
+ */
+export function readEntryDetails(text: string, layout: Layout): EntryDetails {
+  return readDetails(readDocument(new TextEncoder().encode(text), INDEX), layout);
+}

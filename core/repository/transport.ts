@@ -1,0 +1,403 @@
+/**
+ * Bounded fetching: the only place that asks for anything over the network. Every answer is limited while it
+ * arrives, before and after content decoding; silence ends a request; a request can be aborted at any time.
+ * Trust never comes from here: whatever arrives is verified by its reader.
+ *
+ * @see R-HTTP-01 … R-HTTP-08, R-MIR-05
+ */
+import { PeipkgError, ruleError, SystemCallError } from "../errors.ts";
+import { NetworkError } from "../system.ts";
+import type { HttpResponse, ReadableFile } from "../system.ts";
+import type { RepositoryContext } from "./context.ts";
+import { type ContentCoding, decodeContent, OFFERED_CODINGS, parseCoding } from "./content_coding.ts";
+import { chooseProxy } from "./proxy.ts";
+
+/** Caps of metadata, of wire and decoded bytes alike (R-HTTP-02). */
+export const FETCH_LIMITS = {
+  descriptorBytes: 4 * 1024 * 1024,
+  signatureBytes: 4 * 1024,
+  keyFileBytes: 64 * 1024,
+  indexBytes: 64 * 1024 * 1024,
+} as const;
+
+const MAX_REDIRECTS = 10;
+const MAX_RETRY_AFTER_SECONDS = 30;
+const READ_BYTES = 256 * 1024;
+const HANDLED_STATUSES: ReadonlySet<number> = new Set([200, 206, 416]);
+
+export interface DocumentRequest {
+  /** Absolute URL, scheme already checked. */
+  readonly url: string;
+  /** Handle, for messages. */
+  readonly repository: string;
+  readonly allowInsecureTransport: boolean;
+  readonly limitBytes: number;
+  /** Offer content codings (descriptor and indexes); others are `identity` (R-HTTP-03). */
+  readonly compressed: boolean;
+}
+
+/** An open answer: status 200, 206 or 416, body as it arrives, idle time-out and rate limit applied. */
+export interface OpenResponse {
+  readonly status: number;
+  readonly header: (name: string) => string | undefined;
+  /** Raw bytes. Leaving the loop early cancels the transfer. */
+  readonly body: AsyncIterable<Uint8Array>;
+}
+
+/**
+ * Fetches a small document whole.
+ *
+ * @returns The exact bytes, content coding removed (R-SIG-01).
+ * @throws {PeipkgError} `transport` (`E_HTTP_STATUS`, `E_SIZE_BOUND`, `E_HTTP_ENCODING`, `E_REDIRECT`, `E_NETWORK`,
+ * `E_NETWORK_TIMEOUT`, `E_FILE_FETCH`), `interrupted`
+ */
+export async function fetchDocument(context: RepositoryContext, request: DocumentRequest): Promise<Uint8Array> {
+  const { url, repository, limitBytes } = request;
+  if (url.startsWith("file:")) return readFileUrl(context, url, repository, limitBytes);
+  return await withRetries(context, url, async () => {
+    const headers = { "accept-encoding": request.compressed ? OFFERED_CODINGS : "identity" };
+    const response = await openHttp(context, request, headers);
+    if (response.status !== 200) throw statusError(request, response.status);
+    const coding = checkCoding(request, response);
+    checkDeclaredLength(request, response);
+    const bounded = limitStream(response.body, limitBytes, request);
+    return await collect(limitStream(decodeContent(bounded, coding, request), limitBytes, request));
+  });
+}
+
+/** Refuses a content coding that was not offered (R-HTTP-03). */
+function checkCoding(request: DocumentRequest, response: OpenResponse): ContentCoding {
+  const text = response.header("content-encoding");
+  const coding = parseCoding(text);
+  if (coding !== undefined && (coding === "identity" || request.compressed)) return coding;
+  throw codingError(request.url, request.repository, text ?? "");
+}
+
+/** The refusal of a content coding that was not offered. */
+export function codingError(url: string, repository: string, coding: string): PeipkgError {
+  return ruleError("E_HTTP_ENCODING", `cannot fetch "${url}": content coding is "${coding}", which was not offered`, {
+    repository,
+    url,
+  });
+}
+
+function checkDeclaredLength(request: DocumentRequest, response: OpenResponse): void {
+  const declared = Number(response.header("content-length") ?? "0");
+  if (declared > request.limitBytes) throw sizeError(request);
+}
+
+function sizeError(request: { readonly url: string; readonly repository: string; readonly limitBytes: number }) {
+  return ruleError("E_SIZE_BOUND", `cannot fetch "${request.url}": it is larger than ${request.limitBytes} bytes`, {
+    repository: request.repository,
+    url: request.url,
+  });
+}
+
+/** Passes chunks on until the limit is passed. */
+async function* limitStream(
+  chunks: AsyncIterable<Uint8Array>,
+  limitBytes: number,
+  request: DocumentRequest,
+): AsyncGenerator<Uint8Array> {
+  let total = 0;
+  for await (const chunk of chunks) {
+    total += chunk.length;
+    if (total > limitBytes) throw sizeError(request); // R-HTTP-02: stop reading at once
+    yield chunk;
+  }
+}
+
+async function collect(chunks: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+  const parts: Uint8Array[] = [];
+  let total = 0;
+  for await (const chunk of chunks) {
+    parts.push(chunk);
+    total += chunk.length;
+  }
+  const [only] = parts;
+  if (parts.length === 1 && only !== undefined) return only;
+  const bytes = new Uint8Array(total);
+  let offset = 0;
+  for (const part of parts) {
+    bytes.set(part, offset);
+    offset += part.length;
+  }
+  return bytes;
+}
+
+/**
+ * Runs an attempt and repeats it after connection errors, time-outs, 408, 429 and 5xx (R-HTTP-06).
+ *
+ * @param attempt Throws the errors of {@link openHttp}; a {@link RetryableError} wraps those worth another try.
+ */
+export async function withRetries<T>(
+  context: RepositoryContext,
+  url: string,
+  attempt: (number: number) => Promise<T>,
+): Promise<T> {
+  const { session, settings } = context;
+  for (let number = 0;; number++) {
+    try {
+      return await attempt(number);
+    } catch (error) {
+      session.signal.throwIfAborted();
+      if (!(error instanceof RetryableError)) throw error;
+      if (number >= settings.fetchRetries) throw error.failure;
+      const seconds = error.retryAfterSeconds ?? 2 ** number;
+      session.emit({ kind: "trace", text: `retrying ${url} in ${seconds} s: ${error.failure.message}` });
+      await session.system.sleep(Math.min(seconds, MAX_RETRY_AFTER_SECONDS) * 1000, session.signal);
+    }
+  }
+}
+
+/** A failure another attempt may cure. Never leaves this room. */
+export class RetryableError extends Error {
+  override readonly name = "RetryableError";
+  constructor(readonly failure: PeipkgError, readonly retryAfterSeconds?: number) {
+    super(failure.message, { cause: failure });
+  }
+}
+
+/** The failure of an answer with a status that is no success (R-HTTP-01). */
+export function statusError(
+  request: { readonly url: string; readonly repository: string },
+  status: number,
+): PeipkgError {
+  return ruleError("E_HTTP_STATUS", `cannot fetch "${request.url}": the server answered with status ${status}`, {
+    repository: request.repository,
+    url: request.url,
+    status,
+  });
+}
+
+/**
+ * Sends one GET, follows redirects, and hands over the answer while it arrives.
+ *
+ * @throws {RetryableError} where R-HTTP-06 allows another attempt
+ * @throws {PeipkgError} `transport` (`E_HTTP_STATUS`, `E_REDIRECT`), `interrupted`
+ */
+export async function openHttp(
+  context: RepositoryContext,
+  request: { readonly url: string; readonly repository: string; readonly allowInsecureTransport: boolean },
+  headers: Readonly<Record<string, string>>,
+): Promise<OpenResponse> {
+  const idle = new IdleTimer(context, request);
+  try {
+    const response = await followRedirects(context, request, headers, idle);
+    if (!HANDLED_STATUSES.has(response.status)) {
+      await response.body?.cancel().catch(() => {});
+      const failure = statusError(request, response.status);
+      const { status } = response;
+      if (status === 408 || status === 429 || status >= 500) {
+        throw new RetryableError(failure, parseRetryAfter(response.headers.get("retry-after")));
+      }
+      throw failure;
+    }
+    return {
+      status: response.status,
+      header: (name) => response.headers.get(name) ?? undefined,
+      body: readBody(context, response, idle),
+    };
+  } catch (error) {
+    idle.stop();
+    throw idle.explain(error);
+  }
+}
+
+/** R-HTTP-04. */
+async function followRedirects(
+  context: RepositoryContext,
+  request: { readonly url: string; readonly repository: string; readonly allowInsecureTransport: boolean },
+  headers: Readonly<Record<string, string>>,
+  idle: IdleTimer,
+): Promise<HttpResponse> {
+  const { session, settings } = context;
+  let url = new URL(request.url);
+  for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
+    const proxy = chooseProxy(settings.proxies, url);
+    session.emit({ kind: "trace", text: `GET ${url.href}` });
+    const response = await session.system.fetch({
+      url,
+      headers: { "user-agent": settings.userAgent, accept: "*/*", ...headers },
+      signal: idle.signal,
+      ipVersion: settings.ipVersion,
+      ...(context.certificates === undefined ? {} : { certificates: context.certificates }),
+      ...(proxy === undefined ? {} : { proxy }),
+    });
+    idle.touch();
+    const location = response.headers.get("location");
+    if (![301, 302, 303, 307, 308].includes(response.status) || location === null) return response;
+    await response.body?.cancel().catch(() => {});
+    url = redirectTarget(request, url, location);
+  }
+  throw redirectError(request, `it redirects more than ${MAX_REDIRECTS} times`);
+}
+
+function redirectTarget(
+  request: { readonly url: string; readonly repository: string; readonly allowInsecureTransport: boolean },
+  from: URL,
+  location: string,
+): URL {
+  if (!URL.canParse(location, from)) throw redirectError(request, `it redirects to "${location}", which is no URL`);
+  const target = new URL(location, from);
+  const secure = target.protocol === "https:";
+  if (secure || (target.protocol === "http:" && request.allowInsecureTransport)) return target;
+  throw redirectError(request, `it redirects to "${target.href}", expected https`);
+}
+
+function redirectError(request: { readonly url: string; readonly repository: string }, found: string): PeipkgError {
+  return ruleError("E_REDIRECT", `cannot fetch "${request.url}": ${found}`, {
+    repository: request.repository,
+    url: request.url,
+  });
+}
+
+/** Seconds of a `Retry-After` header; its date form is ignored. */
+function parseRetryAfter(text: string | null): number | undefined {
+  return text !== null && /^[0-9]{1,6}$/.test(text) ? Number(text) : undefined;
+}
+
+async function* readBody(
+  context: RepositoryContext,
+  response: HttpResponse,
+  idle: IdleTimer,
+): AsyncGenerator<Uint8Array> {
+  const reader = response.body?.getReader();
+  try {
+    while (reader !== undefined) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      idle.touch();
+      await context.rate.take(context, value.length);
+      // Waiting for the rate limit is our silence, not the server's.
+      idle.touch();
+      yield value;
+    }
+  } catch (error) {
+    throw idle.explain(error);
+  } finally {
+    idle.stop();
+    await reader?.cancel().catch(() => {});
+  }
+}
+
+/** Aborts a request when nothing arrives for `fetch_timeout` seconds (R-HTTP-05), or when the session is aborted. */
+class IdleTimer {
+  readonly #controller = new AbortController();
+  readonly #stop = new AbortController();
+  readonly #context: RepositoryContext;
+  readonly #request: { readonly url: string; readonly repository: string };
+  #touched: number;
+  #timedOut = false;
+
+  constructor(context: RepositoryContext, request: { readonly url: string; readonly repository: string }) {
+    this.#context = context;
+    this.#request = request;
+    this.#touched = context.session.system.monotonic();
+    this.#watch().catch(() => {});
+  }
+
+  get signal(): AbortSignal {
+    return AbortSignal.any([this.#controller.signal, this.#context.session.signal]);
+  }
+
+  touch(): void {
+    this.#touched = this.#context.session.system.monotonic();
+  }
+
+  stop(): void {
+    this.#stop.abort();
+  }
+
+  async #watch(): Promise<void> {
+    const { system } = this.#context.session;
+    const limit = this.#context.settings.fetchTimeoutSeconds * 1000;
+    while (!this.#stop.signal.aborted) {
+      const left = this.#touched + limit - system.monotonic();
+      if (left <= 0) {
+        this.#timedOut = true;
+        this.#controller.abort(new NetworkError("body", "no data"));
+        return;
+      }
+      await system.sleep(left, this.#stop.signal);
+    }
+  }
+
+  /** Says what an exception of the runtime means. */
+  explain(error: unknown): unknown {
+    this.#context.session.signal.throwIfAborted();
+    const { url, repository } = this.#request;
+    if (this.#timedOut) {
+      const seconds = this.#context.settings.fetchTimeoutSeconds;
+      return new RetryableError(
+        ruleError("E_NETWORK_TIMEOUT", `cannot fetch "${url}": no data for ${seconds} s`, { repository, url }),
+      );
+    }
+    if (!(error instanceof NetworkError)) return error;
+    const what = {
+      resolve: "the host name cannot be resolved",
+      connect: "no connection",
+      tls: "no secure connection",
+      body: "the connection broke off",
+    }[error.phase];
+    return new RetryableError(
+      ruleError("E_NETWORK", `cannot fetch "${url}": ${what} (${error.message})`, { repository, url, cause: error }),
+    );
+  }
+}
+
+/** Bytes per second, shared by all transfers of an operation; 0 is unlimited. */
+export class RateLimit {
+  #free = 0;
+
+  constructor(private readonly bytesPerSecond: number) {}
+
+  /** Waits until `bytes` more may pass. */
+  async take(context: RepositoryContext, bytes: number): Promise<void> {
+    if (this.bytesPerSecond === 0) return;
+    const { system, signal } = context.session;
+    const now = system.monotonic();
+    this.#free = Math.max(this.#free, now) + bytes / this.bytesPerSecond * 1000;
+    if (this.#free > now) await system.sleep(this.#free - now, signal);
+  }
+}
+
+/**
+ * Opens the file behind a `file:` URL.
+ *
+ * @throws {PeipkgError} `transport` (`E_FILE_FETCH`)
+ * @see R-MIR-05
+ */
+export function openFileUrl(context: RepositoryContext, url: string, repository: string): ReadableFile {
+  const fail = (found: string, cause?: unknown) =>
+    ruleError("E_FILE_FETCH", `cannot read "${url}": ${found}`, { repository, url, cause });
+  let path: string;
+  try {
+    path = decodeURIComponent(new URL(url).pathname);
+  } catch (cause) {
+    throw fail("its path is not UTF-8", cause);
+  }
+  try {
+    const file = context.session.system.openFile(path);
+    if (file.status().type === "file") return file;
+    file[Symbol.dispose]();
+  } catch (cause) {
+    if (!(cause instanceof SystemCallError)) throw cause;
+    throw fail(cause.errno === "ENOENT" ? "there is no such file" : `it cannot be opened (${cause.errno})`, cause);
+  }
+  throw fail("it is no regular file");
+}
+
+function readFileUrl(context: RepositoryContext, url: string, repository: string, limitBytes: number): Uint8Array {
+  using file = openFileUrl(context, url, repository);
+  const { sizeBytes } = file.status();
+  if (sizeBytes > limitBytes) throw sizeError({ url, repository, limitBytes });
+  const bytes = new Uint8Array(sizeBytes);
+  let offset = 0;
+  while (offset < sizeBytes) {
+    const count = file.readAt(bytes.subarray(offset, Math.min(sizeBytes, offset + READ_BYTES)), offset);
+    if (count === 0) break;
+    offset += count;
+  }
+  return bytes.subarray(0, offset);
+}
