@@ -2,7 +2,7 @@
  * Fields of JSON documents, read with the rules of their document: presence, type, exact integers, schema version.
  * Every reader of metadata goes through here, so that faults are reported alike and name their field path.
  */
-import { type ErrorRule, type PeipkgError, ruleError, type Warning } from "../errors.ts";
+import { type ErrorRule, PeipkgError, ruleError, type Warning } from "../errors.ts";
 import {
   type DocumentKind,
   type ElementVisitor,
@@ -176,6 +176,16 @@ export function refuseUnknownFields(place: Place, known: readonly string[]): voi
       const shown = key.length <= 80 ? key : `${key.slice(0, 80)}…`;
       throw fieldError(place, shown, "E_FIELD_UNKNOWN", "this document may not hold it");
     }
+  }
+}
+
+/** Parses a field's text and says where it stands when that fails. */
+export function parseAt<T>(place: Place, field: string, text: string, parse: (text: string) => T): T {
+  try {
+    return parse(text);
+  } catch (cause) {
+    if (!(cause instanceof PeipkgError) || cause.detail.rule === undefined) throw cause;
+    throw fieldError(place, field, cause.detail.rule, cause.message);
   }
 }
 

@@ -1,26 +1,28 @@
-/** Relation arrays and claims, read alike from manifests and index entries (section 9, 9.1). */
-import type { Constraint } from "../identity/constraint.ts";
-import type { PackageName } from "../identity/package_name.ts";
-import type { RootReference } from "../identity/root_reference.ts";
-import type { SafePath } from "../identity/safe_path.ts";
-import type { ProvidedVersion } from "../identity/version.ts";
-import type { VirtualName } from "../identity/virtual_name.ts";
+/** Relation arrays, read alike from manifests and index entries (section 9; S-REL-01 … S-REL-13). */
+import { type Constraint, parseConstraint } from "../identity/constraint.ts";
+import { type PackageName, parsePackageName } from "../identity/package_name.ts";
+import { parseRootReference, type RootReference } from "../identity/root_reference.ts";
+import { parseProvidedVersion, type ProvidedVersion } from "../identity/version.ts";
+import { parseVirtualName, type VirtualName } from "../identity/virtual_name.ts";
+import { type Claim, readClaims } from "./claims_field.ts";
 import type { Layout } from "./destinations.ts";
-import type { Place } from "./document.ts";
-
-/** One slot of a role (F-CLM-02): the consumer side carries `path`, the provider side `target` and perhaps `path`. */
-export interface Claim {
-  readonly slot: PackageName;
-  /** Claim path without its leading slash. */
-  readonly path: SafePath | undefined;
-  /** Claim target without its leading slash. */
-  readonly target: SafePath | undefined;
-}
+import {
+  elementPlace,
+  fieldError,
+  parseAt,
+  type Place,
+  readArray,
+  readOptionalArray,
+  readOptionalString,
+  readString,
+} from "./document.ts";
+import { LIMITS } from "./limits.ts";
 
 /** An entry of `dependencies` or `optional_dependencies`. */
 export interface Dependency {
   readonly name: VirtualName;
   readonly constraint: Constraint | undefined;
+  /** `undefined`: the depending package's own root (F-ROOT-02). */
   readonly root: RootReference | undefined;
   /** In byte order of slots. */
   readonly claims: readonly Claim[];
@@ -32,10 +34,11 @@ export interface PackageRelation {
   readonly constraint: Constraint | undefined;
 }
 
-/** An entry of `provides`; without a version it satisfies every constraint. */
+/** An entry of `provides`; without a version it satisfies every constraint (F-CON-07). */
 export interface Provides {
   readonly name: VirtualName;
   readonly version: ProvidedVersion | undefined;
+  /** In byte order of slots. */
   readonly claims: readonly Claim[];
 }
 
@@ -52,9 +55,100 @@ export interface Relations {
  * Reads the five relation arrays of `place`. `dependencies` and `conflicts` are required (F-MAN-01).
  *
  * @param layout Profile that claim paths are judged by (F-CLM-05).
- * @throws {PeipkgError} `E_FIELD_MISSING`, `E_FIELD_TYPE` (or the document's rule), `E_NAME`, `E_VNAME`,
+ * @throws {PeipkgError} `format` (`E_FIELD_MISSING`, `E_FIELD_TYPE` or the document's rule, `E_NAME`, `E_VNAME`,
  *   `E_CONSTRAINT`, `E_VERSION`, `E_ARCH_QUALIFIER`, `E_ROOT_REF`, `E_CLAIM_SLOT`, `E_CLAIM_SHAPE`, `E_CLAIM_PATH`,
- *   `E_LIMIT_ARRAY`, `E_LIMIT_CLAIMS`, `E_MANIFEST_ORDER`, `E_MANIFEST_DUPLICATE`
+ *   `E_LIMIT_ARRAY`, `E_LIMIT_CLAIMS`, `E_MANIFEST_ORDER`, `E_MANIFEST_DUPLICATE`)
  * @see F-MAN-01 … F-MAN-03, S-REL-01 … S-REL-13
  */
-export declare function readRelations(place: Place, layout: Layout): Relations;
+export function readRelations(place: Place, layout: Layout): Relations {
+  const readDependency = (entry: Place): Dependency => ({
+    name: at(entry, "name", readString, parseVirtualName), // F-VNAME-01
+    constraint: readConstraint(entry),
+    root: optional(entry, "root", parseRootReference),
+    claims: readClaims(entry, "consumer", layout),
+  });
+  const readProvides = (entry: Place): Provides => ({
+    name: at(entry, "name", readString, parseVirtualName),
+    version: optional(entry, "version", parseProvidedVersion), // F-CON-07
+    claims: readClaims(entry, "provider", layout),
+  });
+  return {
+    dependencies: readEntries(place, "dependencies", true, LIMITS.relations, readDependency),
+    optionalDependencies: readEntries(place, "optional_dependencies", false, LIMITS.relations, readDependency),
+    conflicts: readEntries(place, "conflicts", true, LIMITS.relations, readConflict),
+    provides: readEntries(place, "provides", false, LIMITS.relations, readProvides),
+    replaces: readEntries(place, "replaces", false, LIMITS.replaces, readReplaces),
+  };
+}
+
+function readConflict(entry: Place): PackageRelation {
+  const relation = readReplaces(entry);
+  checkQualifier(entry);
+  return relation;
+}
+
+/** F-VNAME-05: package-name grammar. `claims`, `root` and, here, `arch` are unknown fields and ignored. */
+function readReplaces(entry: Place): PackageRelation {
+  return {
+    name: at(entry, "name", readString, parsePackageName),
+    constraint: optional(entry, "constraint", parseConstraint),
+  };
+}
+
+function readConstraint(entry: Place): Constraint | undefined {
+  const constraint = optional(entry, "constraint", parseConstraint);
+  checkQualifier(entry);
+  return constraint;
+}
+
+/** F-ARCH-05 */
+function checkQualifier(entry: Place): void {
+  const qualifier = readOptionalString(entry, "arch");
+  if (qualifier === undefined || qualifier === "" || qualifier === "any") return;
+  const shown = qualifier.length <= 80 ? qualifier : `${qualifier.slice(0, 80)}…`;
+  throw fieldError(entry, "arch", "E_ARCH_QUALIFIER", `it is "${shown}", only "any" is possible`);
+}
+
+function readEntries<T extends { readonly name: string }>(
+  place: Place,
+  field: string,
+  required: boolean,
+  limit: number,
+  read: (entry: Place) => T,
+): readonly T[] {
+  const values = required ? readArray(place, field) : readOptionalArray(place, field) ?? [];
+  if (values.length > limit) {
+    throw fieldError(place, field, "E_LIMIT_ARRAY", `it has ${values.length} entries, limit is ${limit}`);
+  }
+  const entries: T[] = [];
+  let previous = "";
+  for (const [index, value] of values.entries()) {
+    const entry = elementPlace(place, field, value, index);
+    const relation = read(entry);
+    // F-MAN-02; names are ASCII, so code-unit order is byte order
+    if (relation.name === previous) {
+      throw fieldError(entry, "name", "E_MANIFEST_DUPLICATE", `"${relation.name}" is repeated`);
+    }
+    if (relation.name < previous) {
+      throw fieldError(entry, "name", "E_MANIFEST_ORDER", `"${relation.name}" stands after "${previous}"`);
+    }
+    previous = relation.name;
+    entries.push(relation);
+  }
+  return entries;
+}
+
+/** F-MAN-03: an empty string means absent. */
+function optional<T>(entry: Place, field: string, parse: (text: string) => T): T | undefined {
+  const text = readOptionalString(entry, field);
+  return text === undefined || text === "" ? undefined : parseAt(entry, field, text, parse);
+}
+
+function at<T>(
+  entry: Place,
+  field: string,
+  read: (place: Place, field: string) => string,
+  parse: (text: string) => T,
+): T {
+  return parseAt(entry, field, read(entry, field), parse);
+}
