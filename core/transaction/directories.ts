@@ -1,0 +1,173 @@
+/**
+ * The pinned directories of one transaction (T-PATH-07): the directory examined is the directory changed.
+ *
+ * Each distinct directory is resolved once, without following a link, and its descriptor kept. Past the limit of
+ * open descriptors the one unused longest is closed; when it is needed again it is resolved by the same rules and
+ * must be the same directory, else `PATH_CHANGED`.
+ */
+import { ruleError, type Warning } from "../errors.ts";
+import type { Directory, RootDirectory } from "../system.ts";
+import { parentPath } from "./names.ts";
+import { hasErrno } from "./failures.ts";
+
+/** Descriptors kept open at most; beside these a transaction needs only a handful. */
+const OPEN_MAX = 4096;
+
+interface Identity {
+  readonly device: bigint;
+  readonly inode: bigint;
+}
+
+export class DirectoryPool implements Disposable {
+  /** Insertion order is order of use: the first key was used longest ago. */
+  readonly #open = new Map<string, Directory>();
+  readonly #seen = new Map<string, Identity>();
+  /** Known not to exist; nothing below them exists either. */
+  readonly #absent = new Set<string>();
+  readonly #safe = new Set<string>();
+  #limit: number;
+  #last: Directory | undefined;
+
+  constructor(readonly root: RootDirectory, limit = OPEN_MAX) {
+    this.#limit = limit;
+  }
+
+  /**
+   * Opens a directory below the root, or `undefined` when it does not exist.
+   *
+   * @param path Logical path.
+   * @throws {PeipkgError} `failed`: `PATH_SYMLINK` when a component is a link or no directory (T-PATH-02),
+   * `PATH_CHANGED` when it is not the directory opened before.
+   */
+  open(path: string): Directory | undefined {
+    // Operations come sorted by path, so most of them repeat the directory of the one before.
+    if (this.#last?.path === path) return this.#last;
+    const pinned = this.#open.get(path);
+    if (pinned !== undefined) return this.#last = this.#touch(path, pinned);
+    if (this.#absent.has(path)) return undefined;
+    if (path !== "/" && this.#absent.has(parentPath(path))) {
+      this.#absent.add(path);
+      return undefined;
+    }
+    const directory = this.#resolve(path);
+    if (directory === undefined) {
+      if (this.#seen.has(path)) throw changed(path);
+      this.#absent.add(path);
+      return undefined;
+    }
+    return this.#last = this.#pin(path, directory);
+  }
+
+  /** Opens a directory that must exist. */
+  need(path: string): Directory {
+    const directory = this.open(path);
+    if (directory === undefined) {
+      throw ruleError("PATH_CHANGED", `cannot use ${path}: the directory is gone`, {
+        paths: [{ path, rule: "PATH_CHANGED" }],
+      });
+    }
+    return directory;
+  }
+
+  /** The closest ancestor that exists, the directory itself included. */
+  nearest(path: string): Directory {
+    for (let place = path;; place = parentPath(place)) {
+      const directory = this.open(place);
+      if (directory !== undefined) return directory;
+    }
+  }
+
+  /** Forgets that a directory was absent, because the transaction made it, and pins it. */
+  created(path: string): Directory {
+    this.#absent.delete(path);
+    return this.need(path);
+  }
+
+  /** Whether `path` is known not to exist. */
+  isAbsent(path: string): boolean {
+    return this.open(path) === undefined;
+  }
+
+  /**
+   * Refuses a directory in which another user could swap a staged file (T-PATH-09), its ancestors included. Only
+   * where mode bits are the access control and the caller is uid 0.
+   */
+  requireSafe(path: string, callerUid: number, warn: (warning: Warning) => void): void {
+    if (callerUid !== 0 || this.root.hasKacs) return;
+    for (let place = path;; place = parentPath(place)) {
+      if (this.#safe.has(place)) return;
+      const directory = this.open(place);
+      if (directory !== undefined) this.#checkSafe(place, directory, callerUid, warn);
+      this.#safe.add(place);
+      if (place === "/") return;
+    }
+  }
+
+  #checkSafe(path: string, directory: Directory, callerUid: number, warn: (warning: Warning) => void): void {
+    const status = directory.selfStatus();
+    if ((status.mode & 0o002) !== 0 && (status.mode & 0o1000) === 0) {
+      throw ruleError("PATH_UNSAFE_DIR", `cannot install below ${path}: everyone may write to that directory`, {
+        hint: `take the write permission of others away from ${path}`,
+        paths: [{ path, rule: "PATH_UNSAFE_DIR" }],
+      });
+    }
+    if (status.uid !== 0 && status.uid !== callerUid) {
+      warn({ rule: "W_DIR_OWNER", text: `${path} belongs to user ${status.uid}, who could exchange files in it` });
+    }
+  }
+
+  #touch(path: string, directory: Directory): Directory {
+    // Re-insertion is only worth its price when something may have to be closed.
+    if (this.#open.size * 2 > this.#limit) {
+      this.#open.delete(path);
+      this.#open.set(path, directory);
+    }
+    return directory;
+  }
+
+  #resolve(path: string): Directory | undefined {
+    for (;;) {
+      try {
+        return this.root.openDirectory(path);
+      } catch (error) {
+        // The process may use fewer descriptors than the limit says: make room and go on with less.
+        if (!hasErrno(error, "EMFILE", "ENFILE") || this.#open.size < 2) throw error;
+        this.#limit = Math.max(1, this.#open.size >> 1);
+        this.#shrink();
+      }
+    }
+  }
+
+  #pin(path: string, directory: Directory): Directory {
+    const before = this.#seen.get(path);
+    if (before === undefined) this.#seen.set(path, { device: directory.device, inode: directory.inode });
+    else if (before.device !== directory.device || before.inode !== directory.inode) {
+      directory[Symbol.dispose]();
+      throw changed(path);
+    }
+    this.#shrink();
+    this.#open.set(path, directory);
+    return directory;
+  }
+
+  #shrink(): void {
+    for (const [path, directory] of this.#open) {
+      if (this.#open.size < this.#limit) return;
+      this.#open.delete(path);
+      if (this.#last === directory) this.#last = undefined;
+      directory[Symbol.dispose]();
+    }
+  }
+
+  [Symbol.dispose](): void {
+    for (const directory of this.#open.values()) directory[Symbol.dispose]();
+    this.#open.clear();
+    this.#last = undefined;
+  }
+}
+
+function changed(path: string): Error {
+  return ruleError("PATH_CHANGED", `cannot use ${path}: another directory took its place during the transaction`, {
+    paths: [{ path, rule: "PATH_CHANGED" }],
+  });
+}
