@@ -9,7 +9,7 @@
  */
 import type { Warning } from "../errors.ts";
 import type { Database } from "../store/database.ts";
-import { ownersOf, type RecordedFile } from "../store/ownership.ts";
+import { type PathOwner, readOwners } from "../store/installed.ts";
 import type { FileStatus } from "../system.ts";
 import { isAdoptable, Obstacles, type PathRules } from "./collision.ts";
 import { ContentReader, isConfigPath } from "./config_files.ts";
@@ -17,7 +17,7 @@ import type { DirectoryPool } from "./directories.ts";
 import { type ChangeSet, emptyChangeSet, FileOperation } from "./file_operation.ts";
 import type { ContentEntry, TransactionOptions } from "./input.ts";
 import { baseName, childPath, freeSiblingName, isBelow, NEW_DEFAULT_SUFFIX, parentPath } from "./names.ts";
-import type { Arrival, Scope } from "./scope.ts";
+import type { Arrival, RecordedFile, Scope } from "./scope.ts";
 import { blocksTypeChange } from "./type_change.ts";
 
 /** Facts the diff works from. */
@@ -68,8 +68,8 @@ export class Diff {
   }
 
   /** Owner of a path that keeps it through this transaction. */
-  stayingOwner(path: string): { readonly package: string; readonly type: string } | undefined {
-    return ownersOf(this.context.database, path).find((owner) => !this.context.scope.touched.has(owner.package));
+  stayingOwner(path: string): PathOwner | undefined {
+    return readOwners(this.context.database, path).find((owner) => !this.context.scope.touched.has(owner.package));
   }
 
   /** Plans a directory and its missing ancestors; inside a staged directory it needs no row. */

@@ -2,12 +2,12 @@
  * Recorded paths that go: removed files, edited files that need a decision, and directories that may be reclaimed
  * after the commit (T-DIFF-06, T-DIFF-10, T-ETC-06, T-ETC-07, T-RM-01 to T-RM-07).
  */
-import type { RecordedFile } from "../store/ownership.ts";
 import type { FileStatus } from "../system.ts";
 import { isConfigPath } from "./config_files.ts";
 import type { Diff } from "./diff.ts";
 import { FileOperation } from "./file_operation.ts";
 import { baseName, parentPath } from "./names.ts";
+import type { RecordedFile } from "./scope.ts";
 
 /** An edited file of a removed package nobody has decided about yet (T-RM-04). */
 export interface UndecidedFile {

@@ -6,10 +6,15 @@ import { PeipkgError } from "../errors.ts";
 import type { Operation, Plan } from "../resolver/plan.ts";
 import type { Database } from "../store/database.ts";
 import type { JournalOperation } from "../store/journal.ts";
-import { type RecordedFile, recordedFiles } from "../store/ownership.ts";
+import { type InstalledFile, readFiles } from "../store/installed.ts";
 import { checkPayloadPath, type Obstacles, type PathRules } from "./collision.ts";
 import type { ContentSource } from "./input.ts";
 import { parentPath } from "./names.ts";
+
+/** One recorded path of one package. */
+export interface RecordedFile extends InstalledFile {
+  readonly package: string;
+}
 
 /** A package the plan installs, with its place in the journal. */
 export interface Arriving {
@@ -67,9 +72,9 @@ export function readScope(
   const leavingFiles = new Map<string, RecordedFile>();
   const leavingDirectories = new Set<string>();
   for (const name of touched.keys()) {
-    for (const row of recordedFiles(database, name)) {
+    for (const row of readFiles(database, name)) {
       if (row.type === "dir") leavingDirectories.add(row.path);
-      else leavingFiles.set(row.path, row);
+      else leavingFiles.set(row.path, { ...row, package: name });
     }
   }
   return {

@@ -1,5 +1,5 @@
 /** Whether a directory may give way to a file: it must hold nothing of anybody else's (T-DIFF-07). */
-import { ownersBelow } from "../store/ownership.ts";
+import { findOwnersLike } from "../store/installed.ts";
 import type { Directory } from "../system.ts";
 import { isConfigPath } from "./config_files.ts";
 import type { Diff } from "./diff.ts";
@@ -8,8 +8,15 @@ import { childPath } from "./names.ts";
 /** Whether anything below `path` belongs to a package that stays, to nobody, or was edited. */
 export function blocksTypeChange(diff: Diff, path: string): boolean {
   const { database, scope, pool } = diff.context;
-  if (ownersBelow(database, path).some((owner) => !scope.touched.has(owner.package))) return true;
+  if (findOwnersLike(database, `${literalGlob(path)}/*`).some((owner) => !scope.touched.has(owner.package))) {
+    return true;
+  }
   return holdsForeign(diff, pool.need(path), path);
+}
+
+/** A glob pattern that matches exactly this text. */
+function literalGlob(text: string): string {
+  return text.replace(/[*?[]/g, "[$&]");
 }
 
 function holdsForeign(diff: Diff, directory: Directory, path: string): boolean {
