@@ -8,3 +8,5 @@ export type * from "./core/resolver/plan.ts";
 export * from "./core/operations/change_request.ts";
 export { openWorkspace, type Workspace, type WorkspaceInput } from "./core/operations/workspace.ts";
 export { realSystem } from "./core/runtime.ts";
+export { isPackageName, type PackageName } from "./core/identity/package_name.ts";
+export type { Considered, Rejection, RejectionSuggestion, Requirement } from "./core/resolver/derivation.ts";

@@ -1,4 +1,9 @@
+/** `peipkg undo` */
+import { runChange } from "../change.ts";
+import { readChangeOptions } from "../change_options.ts";
 import type { Invocation } from "../invocation.ts";
-export function run(_invocation: Invocation): Promise<0 | 1> {
-  return Promise.resolve(0);
+
+export async function run(invocation: Invocation): Promise<0 | 1> {
+  const { settings } = await invocation.workspace();
+  return await runChange(invocation, { kind: "undo", options: readChangeOptions(invocation.args, settings) });
 }

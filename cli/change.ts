@@ -1,0 +1,214 @@
+/**
+ * The path every changing verb takes: plan, show, ask, apply, tell. What to change is in the request; whether it may
+ * be changed is for the person; how it is changed is for the library.
+ */
+import {
+  applyChange,
+  type Authorisation,
+  type AuthorisationEvidence,
+  type ChangeAnswers,
+  type ChangeReport,
+  type ChangeRequest,
+  ELEVATED_ACTIONS,
+  type LateAnswer,
+  type LateQuestion,
+  planChange,
+  type PreparedChange,
+  ruleError,
+  WARNING_CODES,
+} from "../mod.ts";
+import { escapeText } from "./escape.ts";
+import type { Invocation } from "./invocation.ts";
+import { elevatedQuestion, isYes, modifiedQuestion, parseModifiedAnswer, ROUTINE_QUESTION } from "./prompt.ts";
+import { authorisationDocument, authorisationText } from "./render/authorisation.ts";
+import { planEvent, reasonWord, renderPlan } from "./render/plan.ts";
+import { rejectionError } from "./render/rejection.ts";
+import { startFields } from "./run.ts";
+import { type Screen, showWarnings } from "./screen.ts";
+
+/** Reasons of the event `cancelled` (6.3). */
+type CancelReason = "declined" | "authorisation-declined" | "modified-abort";
+
+/** What a verb says instead of the usual sentences. */
+export interface ChangeWording {
+  /** After an empty plan; the whole line. */
+  readonly nothing?: string;
+  /** After the change, instead of `done — …`. */
+  readonly done?: (report: ChangeReport) => string;
+  /** Replaces the plan block under `-q --dry-run`. */
+  readonly briefPlan?: (prepared: PreparedChange) => readonly string[];
+}
+
+const NOTHING_TO_DO = "nothing to do — the request is already satisfied";
+const DRY_RUN_NOTICE = "(dry run — no changes were made)";
+
+/**
+ * Carries a change out.
+ *
+ * @returns The exit status of an end without failure: always 0.
+ * @throws {PeipkgError} Whatever planning and applying throw; `authorisation-required` and `modified` where a question
+ *   cannot be asked.
+ * @see C-PLAN-03 to C-PLAN-05, C-PROMPT-03, C-PROMPT-04
+ */
+export async function runChange(
+  invocation: Invocation,
+  request: ChangeRequest,
+  wording: ChangeWording = {},
+): Promise<0 | 1> {
+  const { screen, args } = invocation;
+  const workspace = await invocation.workspace();
+  const prepared = await planChange(workspace, request);
+  if (prepared.kind === "rejected") throw rejectionError(prepared);
+  const { undoes } = prepared;
+  screen.begin({ ...startFields(args, workspace), ...(undoes === undefined ? {} : { undoes: undoes.transaction }) });
+  if (undoes !== undefined) screen.line(`undoing transaction ${undoes.transaction} (${escapeText(undoes.summary)})`);
+  showWarnings(screen, [...prepared.plan.warnings, ...prepared.warnings], WARNING_CODES);
+  screen.event("plan", planEvent(prepared));
+  const { dryRun } = request.options;
+  if (prepared.isEmpty) {
+    screen.info(wording.nothing ?? NOTHING_TO_DO);
+    screen.end("done", { summary: "nothing to do", operations: 0, dry_run: dryRun });
+    return 0;
+  }
+  const asks = !invocation.assumeYes || prepared.plan.authorisations.length > 0 || prepared.modifiedFiles.length > 0;
+  if (!prepared.isMarksOnly || dryRun) showPlan(screen, prepared, asks || dryRun, wording);
+  if (dryRun) {
+    if (wording.briefPlan === undefined || !screen.mode.quiet) screen.line(DRY_RUN_NOTICE);
+    screen.end("done", { summary: "dry run", operations: prepared.plan.operations.length, dry_run: true });
+    return 0;
+  }
+  const answers = await collectAnswers(invocation, prepared);
+  if (typeof answers === "string") return cancel(screen, answers);
+  screen.passPrompts();
+  const report = await applyChange(workspace, prepared, answers);
+  tell(screen, prepared, report, wording);
+  return 0;
+}
+
+/** 5.2: a quiet run shows the plan only where a question follows or the plan is what was asked for. */
+function showPlan(screen: Screen, prepared: PreparedChange, wanted: boolean, wording: ChangeWording): void {
+  if (screen.mode.quiet && wording.briefPlan !== undefined) {
+    for (const line of wording.briefPlan(prepared)) screen.line(line);
+    return;
+  }
+  if (screen.mode.quiet && !wanted) return;
+  for (const line of renderPlan(screen, prepared)) screen.line(line);
+}
+
+function cancel(screen: Screen, reason: CancelReason): 0 {
+  screen.line(reason === "authorisation-declined" ? "cancelled — required authorisation was not given" : "cancelled");
+  screen.end("cancelled", { reason });
+  return 0;
+}
+
+// --- Questions -------------------------------------------------------------------------------------------------
+
+/** Asks for one elevated action. `unavailable`: there is no terminal to ask on (C-AUTH-03). */
+export async function askElevated(
+  screen: Screen,
+  authorisation: Authorisation,
+  display: readonly string[] = [],
+): Promise<AuthorisationEvidence | "no" | "unavailable"> {
+  if (!screen.canAskElevated) return "unavailable";
+  const statement = authorisationText(authorisation);
+  if (!isYes(await screen.ask(elevatedQuestion(statement, display), true))) return "no";
+  screen.event("authorised", {
+    kind: ELEVATED_ACTIONS[authorisation.action],
+    package: authorisation.subject,
+    text: statement,
+  });
+  return { action: authorisation.action, subject: authorisation.subject, statement, method: "tty" };
+}
+
+/** The failure of an elevated action nobody can be asked about (C-AUTH-04); every action is listed. */
+export function noTerminalError(authorisations: readonly Authorisation[]): Error {
+  return ruleError("E_AUTH_REQUIRED", "elevated authorisation is needed and there is no terminal to give it on", {
+    lines: authorisations.map(authorisationText),
+    more: { authorisations: authorisations.map(authorisationDocument).filter((document) => document !== undefined) },
+  });
+}
+
+async function askModified(
+  screen: Screen,
+  path: string,
+  name: string,
+): Promise<"remove" | "keep" | "abort" | "unavailable"> {
+  // Under --json only elevated questions are asked (C-JSON-07).
+  if (screen.mode.json || !screen.terminal.isTerminal("stdin")) return "unavailable";
+  return parseModifiedAnswer(await screen.ask(modifiedQuestion(path, name)));
+}
+
+async function collectAnswers(invocation: Invocation, prepared: PreparedChange): Promise<ChangeAnswers | CancelReason> {
+  const { screen } = invocation;
+  const { authorisations } = prepared.plan;
+  const evidence: AuthorisationEvidence[] = [];
+  for (const authorisation of authorisations) {
+    const answer = await askElevated(screen, authorisation);
+    if (answer === "unavailable") throw noTerminalError(authorisations);
+    if (answer === "no") return "authorisation-declined";
+    evidence.push(answer);
+  }
+  const modified = new Map<string, "remove" | "keep">();
+  for (const file of prepared.modifiedFiles) {
+    const answer = await askModified(screen, file.path, file.package);
+    if (answer === "unavailable") throw modifiedError(prepared);
+    if (answer === "abort") return "modified-abort";
+    modified.set(file.path, answer);
+  }
+  if (!prepared.isMarksOnly && !invocation.assumeYes && !isYes(await screen.ask(ROUTINE_QUESTION))) return "declined";
+  return { evidence, modified, ask: (question) => answerLate(screen, question) };
+}
+
+function modifiedError(prepared: PreparedChange): Error {
+  return ruleError(
+    "MODIFIED_FILES",
+    "configuration files have been modified and there is no terminal to ask about them",
+    {
+      lines: prepared.modifiedFiles.map((file) => `${file.path} of ${file.package}`),
+      hint: "use --modified keep, --modified remove or --modified abort",
+      paths: prepared.modifiedFiles.map((file) => ({ path: file.path, package: file.package })),
+    },
+  );
+}
+
+/** Questions that only the package contents raise (C-PROMPT-03). */
+async function answerLate(screen: Screen, question: LateQuestion): Promise<LateAnswer> {
+  if (question.kind === "modified") {
+    return { kind: "modified", decision: await askModified(screen, question.path, question.package) };
+  }
+  const answer = await askElevated(screen, question, question.display);
+  return typeof answer === "string"
+    ? { kind: "authorise", answer }
+    : { kind: "authorise", answer: "yes", evidence: answer };
+}
+
+// --- Afterwards ------------------------------------------------------------------------------------------------
+
+/** `done — 1 operation applied` (C-PLAN-04) */
+export function doneText(operations: number): string {
+  return `done — ${operations} ${operations === 1 ? "operation" : "operations"} applied`;
+}
+
+function tell(screen: Screen, prepared: PreparedChange, report: ChangeReport, wording: ChangeWording): void {
+  showWarnings(screen, report.warnings, WARNING_CODES);
+  if (report.kind === "cancelled") {
+    cancel(screen, report.cancelReason ?? "declined");
+    return;
+  }
+  for (const { name, reason } of report.marks) {
+    screen.event("changed", { target: name, field: "automatic", value: reason === "dependency" });
+    // C-MARK-02: a mark is all that naming an installed package can change.
+    screen.info(`${escapeText(name)} is already installed; it is now marked ${reasonWord(reason)}`);
+  }
+  const operations = report.operations;
+  let summary = doneText(operations);
+  if (wording.done !== undefined) summary = wording.done(report);
+  else if (prepared.request.options.fetchOnly) summary = `fetched ${report.fetched.length} package(s)`;
+  else if (prepared.isMarksOnly) summary = "marked";
+  if (!prepared.isMarksOnly) screen.info(summary);
+  if (report.interruptedAfterCommit) {
+    const text = "interrupted after the transaction had committed — the changes stand";
+    screen.warn("W_COMMITTED_INTERRUPTED", WARNING_CODES.W_COMMITTED_INTERRUPTED, text);
+  }
+  screen.end("done", { summary, transaction: report.transaction, operations, dry_run: false });
+}
