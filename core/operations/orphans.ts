@@ -1,6 +1,6 @@
 /** Orphans: packages whose origin can no longer be trusted for them (R-ORPH-01). */
 import { readRepositoryFiles, type RepositoryFile } from "../config/repo_file.ts";
-import { isAcceptable } from "../repository/trust.ts";
+import { hasAcceptableKey } from "../repository/trust.ts";
 import type { Database } from "../store/database.ts";
 import { readRepositoryState } from "../store/repository_state.ts";
 import type { Workspace } from "./workspace.ts";
@@ -45,6 +45,5 @@ function canBeTrusted(file: RepositoryFile | undefined, database: Database, orig
     if (signaturePolicy === "optional" && trustAnchors.length === 0) return true;
   }
   const state = readRepositoryState(database, origin);
-  return state !== undefined &&
-    state.keys.some((key) => !state.revocations.has(key.fingerprint) && isAcceptable(key, now));
+  return state !== undefined && hasAcceptableKey(state, now);
 }

@@ -232,6 +232,12 @@ export function readAnnotations(database: Database, name?: string): readonly Ann
   }));
 }
 
+/** One annotation; `undefined` when there is none. */
+export function readAnnotation(database: Database, name: string, tag: string): string | undefined {
+  const row = database.statement("SELECT value FROM annotation WHERE package_name = ? AND tag = ?").get(name, tag);
+  return row === undefined ? undefined : textOf(row, "value");
+}
+
 // --- Writing: inside `Database.write()`, deletes before inserts (T-DB-13) -----------------------------------------
 
 /** Adds a package and its relations. */

@@ -1,0 +1,310 @@
+/**
+ * Compares what is recorded with what is on disk (T-VRFY). Changes nothing, follows no link, and goes on after an
+ * object it cannot read. Files are hashed through one reused buffer, and a directory stays open while consecutive
+ * paths lie in it, because rows come in path order.
+ */
+import { PeipkgError, SystemCallError } from "../errors.ts";
+import { createSha256 } from "../format/hash.ts";
+import { compareBytes } from "../identity/safe_path.ts";
+import { Database } from "../store/database.ts";
+import { type InstalledFile, readFiles, readInstalledPackages } from "../store/installed.ts";
+import { pendingTransaction } from "../store/journal.ts";
+import { type ClaimLink, readClaimLinks, readHolders, readSdOverrides, type SdOverride } from "../store/roles.ts";
+import type { Directory, FileStatus, RootDirectory } from "../system.ts";
+import { openOrphanTest } from "./orphans.ts";
+import { selectNames } from "./patterns.ts";
+import { describedComponents, haveSameComponents } from "./security_comparison.ts";
+import type { Workspace } from "./workspace.ts";
+
+/** What is wrong with an object (C-VERIFY-04). */
+export type VerifyKind = "modified" | "missing" | "unreadable" | "type" | "target";
+
+/** One object that is not as recorded; `object` is what was recorded and decides the wording. */
+export interface VerifyProblem {
+  readonly package: string;
+  readonly path: string;
+  readonly kind: VerifyKind;
+  readonly object: "file" | "dir" | "symlink" | "claim-link" | "descriptor";
+  /** Recorded hash or link text. */
+  readonly expected?: string;
+  /** Hash or link text found, or the type found. */
+  readonly actual?: string;
+}
+
+/** What was checked and what was found, by package and path. */
+export interface VerifyReport {
+  readonly packages: number;
+  /** Recorded paths and links checked. */
+  readonly files: number;
+  readonly problems: readonly VerifyProblem[];
+}
+
+const BUFFER_BYTES = 1024 * 1024;
+/** How long reading may keep the event loop from seeing a signal. */
+const YIELD_MILLISECONDS = 100;
+const WRITABLE_BY_OTHERS = 0o002;
+const SET_ID_BITS = 0o6000;
+
+/**
+ * Checks installed packages against the disk.
+ *
+ * @param names Names or patterns; empty: every package.
+ * @throws {PeipkgError} `not-installed` (`E_NOT_INSTALLED`) before anything is checked, `interrupted`
+ * @see T-VRFY-01 … T-VRFY-10, C-VERIFY-01
+ */
+export async function verifyInstalled(workspace: Workspace, names: readonly string[]): Promise<VerifyReport> {
+  using state = workspace.openState();
+  using database = state === undefined ? undefined : Database.openForReading(workspace.session, state);
+  const installed = database === undefined ? [] : readInstalledPackages(database);
+  const chosen = new Set<string>(selectNames(installed.map(({ name }) => name), names)); // T-VRFY-07
+  if (database === undefined) return { packages: 0, files: 0, problems: [] };
+  warnOfPending(workspace, database);
+  const isOrphaned = openOrphanTest(workspace, database);
+  const links = linksByHolder(database);
+  using inspector = new Inspector(workspace);
+  const problems: VerifyProblem[] = [];
+  let step = 0;
+  for (const { name, version, origin } of installed) {
+    if (!chosen.has(name)) continue;
+    workspace.session.emit({
+      kind: "progress",
+      phase: "verify",
+      step: ++step,
+      steps: chosen.size,
+      subject: name,
+      version: version.raw,
+    });
+    if (isOrphaned(origin)) {
+      workspace.warn({ rule: "W_ORPHANED", text: `${name} is orphaned: ${origin} is no longer configured` });
+    }
+    problems.push(...await inspector.checkPackage(name, readFiles(database, name), links.get(name) ?? []));
+    problems.push(...inspector.checkDescriptors(readSdOverrides(database, name)));
+  }
+  return { packages: chosen.size, files: inspector.checked, problems: problems.sort(compareProblems) };
+}
+
+/** T-VRFY-10 */
+function warnOfPending(workspace: Workspace, database: Database): void {
+  const pending = pendingTransaction(database);
+  if (pending === undefined) return;
+  if (pending.isIndeterminate) {
+    workspace.warn({
+      rule: "W_INDETERMINATE",
+      text: `transaction ${pending.id} could not be rolled back completely; run 'peipkg recover'`,
+    });
+  } else {
+    workspace.warn({
+      rule: "W_TXN_PENDING",
+      text: `transaction ${pending.id} is pending; what is found now may be transient`,
+    });
+  }
+}
+
+function linksByHolder(database: Database): ReadonlyMap<string, readonly ClaimLink[]> {
+  const roles = new Map(readHolders(database).map(({ role, holder }) => [role, holder]));
+  const links = new Map<string, ClaimLink[]>();
+  for (const link of readClaimLinks(database)) {
+    const holder = roles.get(link.role);
+    if (holder === undefined) continue;
+    const known = links.get(holder);
+    if (known === undefined) links.set(holder, [link]);
+    else known.push(link);
+  }
+  return links;
+}
+
+function compareProblems(a: VerifyProblem, b: VerifyProblem): number {
+  return compareBytes(a.package, b.package) || compareBytes(a.path, b.path);
+}
+
+/** Why an object could not be looked at. */
+type Obstacle = "missing" | "unreadable";
+
+/** Looks at objects one after the other, keeping the buffer and the directory of the last one. */
+class Inspector implements Disposable {
+  readonly #workspace: Workspace;
+  readonly #root: RootDirectory;
+  readonly #buffer = new Uint8Array(BUFFER_BYTES);
+  #directoryPath: string | undefined;
+  #directory: Directory | Obstacle = "missing";
+  #yieldAt: number;
+  checked = 0;
+
+  constructor(workspace: Workspace) {
+    this.#workspace = workspace;
+    this.#root = workspace.root;
+    this.#yieldAt = workspace.session.system.monotonic() + YIELD_MILLISECONDS;
+  }
+
+  async checkPackage(
+    name: string,
+    files: readonly InstalledFile[],
+    links: readonly ClaimLink[],
+  ): Promise<readonly VerifyProblem[]> {
+    const problems: VerifyProblem[] = [];
+    for (const file of files) {
+      const { session } = this.#workspace;
+      if (session.system.monotonic() >= this.#yieldAt) {
+        await session.system.sleep(0);
+        this.#yieldAt = session.system.monotonic() + YIELD_MILLISECONDS;
+      }
+      session.signal.throwIfAborted();
+      this.checked++;
+      const problem = this.#checkFile(name, file);
+      if (problem !== undefined) problems.push(problem);
+    }
+    for (const link of links) {
+      this.checked++;
+      const problem = this.#checkClaimLink(name, link);
+      if (problem !== undefined) problems.push(problem);
+    }
+    return problems;
+  }
+
+  /** T-VRFY-05: only where a kernel enforces descriptors, and only those that were applied. */
+  checkDescriptors(overrides: readonly SdOverride[]): readonly VerifyProblem[] {
+    if (!this.#root.hasKacs) return [];
+    return overrides.filter((override) => override.state === "applied" && this.#hasOtherDescriptor(override))
+      .map(({ package: name, path }) => ({ package: name, path, kind: "modified", object: "descriptor" }));
+  }
+
+  [Symbol.dispose](): void {
+    if (typeof this.#directory === "object") this.#directory[Symbol.dispose]();
+    this.#directory = "missing";
+    this.#directoryPath = undefined;
+  }
+
+  #checkFile(name: string, file: InstalledFile): VerifyProblem | undefined {
+    const { path, type } = file;
+    const status = this.#statusOf(path);
+    const found = (kind: VerifyKind, expected?: string, actual?: string): VerifyProblem => ({
+      package: name,
+      path,
+      kind,
+      object: type,
+      ...(expected === undefined ? {} : { expected }),
+      ...(actual === undefined ? {} : { actual }),
+    });
+    if (typeof status === "string") return found(status);
+    if (status.type !== type) return found("type", undefined, status.type); // T-VRFY-01, T-VRFY-02, T-VRFY-03
+    if (type === "dir") return undefined;
+    if (type === "symlink") {
+      const target = this.#readLink(path);
+      if (target === undefined) return found("unreadable");
+      return target === file.target ? undefined : found("target", file.target, target);
+    }
+    this.#warnOfMode(name, path, status);
+    if (status.sizeBytes !== file.sizeBytes) return found("modified", file.hash);
+    const hash = this.#hash(path, status.sizeBytes);
+    if (hash === undefined) return found("unreadable");
+    return hash === file.hash ? undefined : found("modified", file.hash, hash);
+  }
+
+  /** T-VRFY-04 */
+  #checkClaimLink(holder: string, link: ClaimLink): VerifyProblem | undefined {
+    const { path } = link;
+    const expected = relativeTarget(path, link.target);
+    const status = this.#statusOf(path);
+    const found = { package: holder, path, object: "claim-link", expected } as const;
+    if (status === "missing") return link.isVolatile ? undefined : { ...found, kind: "missing" }; // C-VOL-01
+    if (status === "unreadable") return { ...found, kind: "unreadable" };
+    if (status.type !== "symlink") return { ...found, kind: "type", actual: status.type };
+    const actual = this.#readLink(path);
+    if (actual === undefined) return { ...found, kind: "unreadable" };
+    return actual === expected ? undefined : { ...found, kind: "target", actual };
+  }
+
+  /** T-VRFY-08 */
+  #warnOfMode(name: string, path: string, status: FileStatus): void {
+    if (this.#root.hasKacs || (status.mode & (WRITABLE_BY_OTHERS | SET_ID_BITS)) === 0) return;
+    const found = (status.mode & WRITABLE_BY_OTHERS) !== 0 ? "is writable by others" : "has a set-id bit";
+    this.#workspace.warn({ rule: "W_FILE_MODE", text: `${path} of ${name} ${found}` });
+  }
+
+  #statusOf(path: string): FileStatus | Obstacle {
+    const directory = this.#parentOf(path);
+    if (typeof directory === "string") return directory;
+    return attempt(() => directory.status(baseName(path)) ?? "missing") ?? "unreadable";
+  }
+
+  #readLink(path: string): string | undefined {
+    const directory = this.#parentOf(path);
+    return typeof directory === "string" ? undefined : attempt(() => directory.readLink(baseName(path)));
+  }
+
+  /** @returns `undefined` when it cannot be read to its recorded end. */
+  #hash(path: string, sizeBytes: number): string | undefined {
+    const directory = this.#parentOf(path);
+    if (typeof directory === "string") return undefined;
+    return attempt(() => {
+      using file = directory.openFile(baseName(path));
+      const hash = createSha256();
+      for (let offset = 0; offset < sizeBytes;) {
+        const count = file.readAt(this.#buffer, offset);
+        if (count === 0) break; // cut short while we read: the hash will differ
+        hash.update(this.#buffer.subarray(0, count));
+        offset += count;
+      }
+      return hash.hex();
+    });
+  }
+
+  #hasOtherDescriptor({ package: name, path, descriptor }: SdOverride): boolean {
+    const directory = this.#parentOf(path);
+    if (typeof directory === "string") return false; // its absence is reported already
+    try {
+      const stored = directory.readSecurity(baseName(path), describedComponents(descriptor));
+      return !haveSameComponents(descriptor, stored);
+    } catch (error) {
+      if (!(error instanceof SystemCallError)) throw error;
+      this.#workspace.warn({
+        rule: "W_UNVERIFIED",
+        text: `the security descriptor of ${path} of ${name} could not be read: ${error.errno}`,
+      });
+      return false;
+    }
+  }
+
+  /** The directory a path lies in; a link on the way counts as absence, because links are not followed (T-VRFY-09). */
+  #parentOf(path: string): Directory | Obstacle {
+    const parent = path.slice(0, path.lastIndexOf("/")) || "/";
+    if (parent === this.#directoryPath) return this.#directory;
+    this[Symbol.dispose]();
+    this.#directory = openParent(this.#root, parent);
+    this.#directoryPath = parent;
+    return this.#directory;
+  }
+}
+
+function openParent(root: RootDirectory, path: string): Directory | Obstacle {
+  try {
+    return root.openDirectory(path) ?? "missing";
+  } catch (error) {
+    if (error instanceof PeipkgError) return error.detail.rule === "PATH_SYMLINK" ? "missing" : "unreadable";
+    if (error instanceof SystemCallError) return "unreadable";
+    throw error;
+  }
+}
+
+/** Runs a look at one object; a refused call gives `undefined` instead of ending the whole check. */
+function attempt<Result>(look: () => Result): Result | undefined {
+  try {
+    return look();
+  } catch (error) {
+    if (error instanceof SystemCallError) return undefined;
+    throw error;
+  }
+}
+
+function baseName(path: string): string {
+  return path.slice(path.lastIndexOf("/") + 1);
+}
+
+/** Text of a claim link: its target relative to the directory it lies in (C-MAT-04). */
+function relativeTarget(path: string, target: string): string {
+  const from = path.split("/").slice(1, -1);
+  const to = target.split("/").slice(1);
+  let shared = 0;
+  while (shared < from.length && shared < to.length - 1 && from[shared] === to[shared]) shared++;
+  return [...from.slice(shared).map(() => ".."), ...to.slice(shared)].join("/");
+}
