@@ -1,0 +1,126 @@
+/**
+ * Deletes what the cache no longer needs: metadata of repositories that are not configured any more, and on request
+ * downloads (C-CLEAN). Set-aside files past their retention are pruned by the transaction room.
+ */
+import { hostPath } from "../config/layout.ts";
+import { readRepositoryFiles } from "../config/repo_file.ts";
+import { removeDurably } from "../fs/durable.ts";
+import { compareBytes } from "../identity/safe_path.ts";
+import { listOrphanedFiles } from "../repository/cache.ts";
+import type { CacheArea } from "../repository/context.ts";
+import { type CatalogueKind, iterateCatalogue } from "../store/catalogue.ts";
+import type { Database } from "../store/database.ts";
+import { listRepositoryStates } from "../store/repository_state.ts";
+import type { Directory } from "../system.ts";
+import type { Workspace } from "./workspace.ts";
+
+export interface CleanRequest {
+  /** Also downloads that no index lists. */
+  readonly packages: boolean;
+  /** Every download. */
+  readonly allPackages: boolean;
+  /** Only tell what would go. */
+  readonly dryRun: boolean;
+}
+
+/** One file that went, or would go. */
+export interface CleanedFile {
+  /** As the host reaches it. */
+  readonly path: string;
+  readonly sizeBytes: number;
+}
+
+export type CleanReport =
+  | { readonly kind: "no-cache" }
+  | { readonly kind: "cleaned"; readonly files: readonly CleanedFile[] };
+
+/** A download, complete or begun: named by the hash it has or must have. */
+const DOWNLOAD_REGEXP = /^([0-9a-f]{64})\.peipkg(?:\.part)?$/;
+const CATALOGUE_KINDS: readonly CatalogueKind[] = ["active", "archive"];
+
+interface Garbage extends CleanedFile {
+  readonly area: CacheArea;
+  readonly name: string;
+}
+
+/**
+ * Cleans the cache. Takes the writer lock only when there is something to delete.
+ *
+ * @throws {PeipkgError} `busy`, `denied`
+ * @see C-CLEAN-01, T-LOCK-01, T-DB-17
+ */
+export async function cleanCache(workspace: Workspace, request: CleanRequest): Promise<CleanReport> {
+  if (!hasCache(workspace)) return { kind: "no-cache" };
+  const files = workspace.read((database) => findGarbage(workspace, database, request));
+  if (request.dryRun || files.length === 0) return { kind: "cleaned", files: files.map(shown) };
+  const removed = await workspace.withExistingWriter(({ database }) =>
+    Promise.resolve(removeGarbage(workspace, findGarbage(workspace, database, request)))
+  );
+  // Without a database nobody works here, and there is no lock to take.
+  return { kind: "cleaned", files: removed ?? removeGarbage(workspace, files) };
+}
+
+function hasCache(workspace: Workspace): boolean {
+  using metadata = workspace.openCache("metadata", false);
+  using packages = workspace.openCache("packages", false);
+  return metadata !== undefined || packages !== undefined;
+}
+
+function findGarbage(workspace: Workspace, database: Database | undefined, request: CleanRequest): readonly Garbage[] {
+  const found = findOrphanedMetadata(workspace);
+  if (request.packages || request.allPackages) {
+    const isListed = request.allPackages || database === undefined ? () => false : listedHashes(database);
+    found.push(...findDownloads(workspace, isListed));
+  }
+  return found.sort((a, b) => compareBytes(a.path, b.path));
+}
+
+function findOrphanedMetadata(workspace: Workspace): Garbage[] {
+  using directory = workspace.openCache("metadata", false);
+  using configuration = workspace.openConfiguration(false);
+  if (directory === undefined) return [];
+  // A broken file still names a repository that is configured.
+  const configured = new Set(readRepositoryFiles(configuration).map(({ handle }) => handle));
+  return listOrphanedFiles(directory, configured).map((name) => garbageOf(workspace, "metadata", directory, name));
+}
+
+function findDownloads(workspace: Workspace, isListed: (hash: string) => boolean): readonly Garbage[] {
+  using directory = workspace.openCache("packages", false);
+  if (directory === undefined) return [];
+  return directory.list().names
+    .filter((name) => {
+      const hash = DOWNLOAD_REGEXP.exec(name)?.[1];
+      return hash !== undefined && !isListed(hash);
+    })
+    .map((name) => garbageOf(workspace, "packages", directory, name));
+}
+
+function listedHashes(database: Database): (hash: string) => boolean {
+  const hashes = new Set<string>();
+  for (const repository of listRepositoryStates(database)) {
+    for (const kind of CATALOGUE_KINDS) {
+      for (const { hash } of iterateCatalogue(database, repository, kind)) hashes.add(hash);
+    }
+  }
+  return (hash) => hashes.has(hash);
+}
+
+function garbageOf(workspace: Workspace, area: CacheArea, directory: Directory, name: string): Garbage {
+  const path = `${hostPath(workspace.layout, workspace.layout.cache)}/${area}/${name}`;
+  return { area, name, path, sizeBytes: directory.status(name)?.sizeBytes ?? 0 };
+}
+
+function removeGarbage(workspace: Workspace, files: readonly Garbage[]): readonly CleanedFile[] {
+  using metadata = workspace.openCache("metadata", false);
+  using packages = workspace.openCache("packages", false);
+  const removed = files.filter(({ area, name }) => {
+    const directory = area === "metadata" ? metadata : packages;
+    return directory !== undefined && removeDurably(directory, name);
+  });
+  for (const { path } of removed) workspace.session.emit({ kind: "file", path, action: "removed" });
+  return removed.map(shown);
+}
+
+function shown({ path, sizeBytes }: Garbage): CleanedFile {
+  return { path, sizeBytes };
+}
