@@ -10,3 +10,15 @@ export { openWorkspace, type Workspace, type WorkspaceInput } from "./core/opera
 export { realSystem } from "./core/runtime.ts";
 export { isPackageName, type PackageName } from "./core/identity/package_name.ts";
 export type { Considered, Rejection, RejectionSuggestion, Requirement } from "./core/resolver/derivation.ts";
+export { formatTimestamp } from "./core/identity/timestamp.ts";
+export {
+  listAnnotations,
+  type ListFilters,
+  listPackages,
+  ownersLike,
+  ownersOf,
+  packageFiles,
+  type PackageSummary,
+  type PathOwnership,
+} from "./core/operations/query.ts";
+export { verifyInstalled, type VerifyProblem, type VerifyReport } from "./core/operations/verify.ts";

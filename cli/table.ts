@@ -83,8 +83,6 @@ const GLOBALS: readonly OptionSpec[] = [
   ...COMMON_GLOBALS.slice(4),
 ];
 
-const reads = (words: Words): boolean => words.options["report"] !== undefined;
-
 // --- Package changes -------------------------------------------------------------------------------------------
 const INSTALL: CommandSpec = {
   name: "install",
@@ -258,12 +256,85 @@ const UNDO: CommandSpec = {
   load: () => import("./commands/undo.ts"),
 };
 
+// --- Information -----------------------------------------------------------------------------------------------
+const LIST: CommandSpec = {
+  name: "list",
+  group: "information",
+  summary: "list installed packages",
+  operands: [packages("pattern", "installed", true)],
+  options: [
+    flag("manual", "only packages that were asked for", { excludes: ["auto"] }),
+    flag("auto", "only packages drawn in as dependencies"),
+    flag("locked", "only locked packages"),
+    flag("orphaned", "only packages whose origin is no longer configured"),
+    flag("leaves", "only packages that no other one needs"),
+    NUL,
+  ],
+  needs: "installation",
+  output: "document",
+  examples: [{ line: "peipkg list", meaning: "list everything installed" }, {
+    line: "peipkg list --manual 'lib*'",
+    meaning: "list libraries that were asked for",
+  }],
+  load: () => import("./commands/list.ts"),
+};
+
+const FILES: CommandSpec = {
+  name: "files",
+  group: "information",
+  summary: "list the files of an installed package",
+  operands: [packages("package", "installed")],
+  requirement: "at least one package name is required",
+  options: [choice("type", ["file", "dir", "symlink"], "only objects of this type"), NUL],
+  needs: "installation",
+  output: "document",
+  examples: [{ line: "peipkg files nginx", meaning: "list what nginx installed" }],
+  load: () => import("./commands/files.ts"),
+};
+
+const OWNS: CommandSpec = {
+  name: "owns",
+  group: "information",
+  summary: "show which package owns a path",
+  description: [
+    "Names the package that owns PATH; for a directory, every owner. A claim link is answered with its holder.",
+  ],
+  operands: [packages("path", "file")],
+  requirement: "at least one path is required",
+  options: [flag("glob", "the operands are patterns of recorded paths"), NUL],
+  needs: "installation",
+  output: "document",
+  statusOne: "no package owns it, or the answer could not be had",
+  examples: [{ line: "peipkg owns /usr/sbin/nginx", meaning: "name the package behind a file" }],
+  load: () => import("./commands/owns.ts"),
+};
+
+const VERIFY: CommandSpec = {
+  name: "verify",
+  group: "information",
+  summary: "compare installed files with what was recorded",
+  operands: [packages("package", "installed", true)],
+  options: [],
+  needs: "installation",
+  output: "document",
+  statusOne: "problems were found, or the check could not be made",
+  examples: [{ line: "peipkg verify", meaning: "check everything" }, {
+    line: "peipkg verify nginx",
+    meaning: "check one package",
+  }],
+  load: () => import("./commands/verify.ts"),
+};
+
 export const PEIPKG_COMMANDS: readonly CommandSpec[] = [
   INSTALL,
   REMOVE,
   UPGRADE,
   DOWNGRADE,
   UNDO,
+  LIST,
+  FILES,
+  OWNS,
+  VERIFY,
   {
     name: "help",
     group: "maintenance",
