@@ -3,6 +3,7 @@
  * writer — the lock, what is recovered under it, and the database behind it. Opening a workspace reads configuration
  * and changes nothing; only `write()` and `withWriter()` may create anything (T-DB-17).
  */
+import { AuditTrail } from "../audit/sink.ts";
 import {
   createPlace,
   hostPath,
@@ -27,10 +28,11 @@ import { acquireWriterLock, readHolder } from "../fs/lock.ts";
 import { type Architecture, isArchitecture } from "../identity/architecture.ts";
 import type { CacheArea } from "../repository/context.ts";
 import { RateLimit } from "../repository/transport.ts";
-import { Database, type StateDirectory } from "../store/database.ts";
+import { Database, DATABASE_FILE, type StateDirectory } from "../store/database.ts";
 import { pendingTransaction } from "../store/journal.ts";
 import type { Directory, RootDirectory, Session } from "../system.ts";
 import type { RepositoryAccess, RepositoryAuditEvent } from "./repository_access.ts";
+import { repositoryEvent } from "./trail.ts";
 
 /** What names an installation and its settings: everything but `peipkg.toml`, which lies inside it. */
 export type WorkspaceInput = Omit<SettingsInput, "file">;
@@ -72,7 +74,7 @@ export function openWorkspace(session: Session, input: WorkspaceInput, tolerant 
       stateDirectory: resolved.settings.stateDirectory,
       cacheDirectory: resolved.settings.cacheDirectory,
     });
-    return new Workspace(session, root, layout, resolved);
+    return new Workspace(session, root, layout, resolved, claimedOperator(input.environment));
   } catch (error) {
     root[Symbol.dispose]();
     throw error;
@@ -92,6 +94,11 @@ function openRoot(session: Session, path: string): RootDirectory {
   }
 }
 
+function claimedOperator(environment: ReadonlyMap<string, string>): Readonly<Record<string, string>> {
+  const names = ["SUDO_USER", "SUDO_UID"].filter((name) => environment.has(name));
+  return Object.fromEntries(names.map((name) => [name, environment.get(name) ?? ""]));
+}
+
 function readConfiguration(session: Session, root: RootDirectory, layout: Layout): SettingsInput["file"] {
   using directory = openPlace(session.system, root, layout.config);
   if (directory === undefined) return undefined;
@@ -105,9 +112,8 @@ export class Workspace implements RepositoryAccess, Disposable {
   readonly startedAt: number;
   /** Set by the room of recovery; a workspace does not know transactions. */
   recover: Recover = () => Promise.resolve(undefined);
-  /** Set by the audit trail of this run. */
-  auditSink: ((event: RepositoryAuditEvent) => void) | undefined;
   readonly rate: RateLimit;
+  #trail: AuditTrail | undefined;
   #certificates: { readonly text: string | undefined } | undefined;
   #writer: Writer | undefined;
   #reader: Database | undefined;
@@ -117,6 +123,8 @@ export class Workspace implements RepositoryAccess, Disposable {
     readonly root: RootDirectory,
     readonly layout: Layout,
     readonly resolved: ResolvedSettings,
+    /** `SUDO_USER` and the like, recorded as claimed (A-OPER-04). */
+    readonly claimedOperator: Readonly<Record<string, string>>,
   ) {
     this.startedAt = session.system.now();
     this.rate = new RateLimit(resolved.settings.fetchRateBytesPerSecond);
@@ -292,7 +300,7 @@ export class Workspace implements RepositoryAccess, Disposable {
   async withExistingWriter<T>(body: (writer: Writer) => Promise<T>): Promise<T | undefined> {
     if (this.#writer !== undefined) return await body(this.#writer);
     using directory = openPlace(this.session.system, this.root, this.layout.state);
-    if (directory === undefined || directory.status("db.sqlite") === undefined) return undefined;
+    if (directory === undefined || directory.status(DATABASE_FILE) === undefined) return undefined;
     return await this.#locked(directory, body, false);
   }
 
@@ -331,11 +339,38 @@ export class Workspace implements RepositoryAccess, Disposable {
 
   // --- Audit -----------------------------------------------------------------------------------------------------
 
+  /** The audit sinks; nothing is opened before the first event. */
+  get trail(): AuditTrail {
+    return this.#trail ??= AuditTrail.open(this.session, this.root, {
+      openEventLog: () => this.#openEventLog(),
+      hasInstallation: () => this.#hasInstallation(),
+      claimed: this.claimedOperator,
+    });
+  }
+
   audit(event: RepositoryAuditEvent): void {
-    this.auditSink?.(event);
+    this.trail.emit(repositoryEvent(event, this.startedAt));
+  }
+
+  #openEventLog(): { readonly directory: Directory; readonly name: string } | undefined {
+    const place = this.settings.eventLog;
+    if (place === undefined) return undefined;
+    const directory = openPlace(this.session.system, this.root, parentPlace(place));
+    return directory === undefined ? undefined : { directory, name: place.path.slice(place.path.lastIndexOf("/") + 1) };
+  }
+
+  #hasInstallation(): boolean {
+    using state = openPlace(this.session.system, this.root, this.layout.state);
+    return state?.status(DATABASE_FILE) !== undefined;
+  }
+
+  /** Reports audit losses once, at the end of the operation (A-SINK-04). */
+  finish(changedSomething: boolean): void {
+    this.#trail?.finish(changedSomething);
   }
 
   [Symbol.dispose](): void {
+    this.#trail?.[Symbol.dispose]();
     this.root[Symbol.dispose]();
   }
 }
