@@ -22,3 +22,11 @@ export {
   type PathOwnership,
 } from "./core/operations/query.ts";
 export { verifyInstalled, type VerifyProblem, type VerifyReport } from "./core/operations/verify.ts";
+export {
+  annotatePackage,
+  lockPackages,
+  markPackages,
+  readPackageAnnotation,
+  removeAnnotation,
+} from "./core/operations/marks.ts";
+export { cleanCache } from "./core/operations/clean.ts";

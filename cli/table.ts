@@ -2,7 +2,7 @@
  * Every command of `peipkg`, in the order of its help. Only what works is listed (C-HELP-01); the run part of each
  * command is loaded when it runs.
  */
-import type { CommandSpec, OperandSpec, OptionSpec, Program, Words } from "./command.ts";
+import type { CommandSpec, OperandSpec, OptionSpec, OutputKind, Program, Words } from "./command.ts";
 
 const flag = (name: string, summary: string, more: Partial<OptionSpec> = {}): OptionSpec => ({
   name,
@@ -325,6 +325,168 @@ const VERIFY: CommandSpec = {
   load: () => import("./commands/verify.ts"),
 };
 
+// --- Maintenance -----------------------------------------------------------------------------------------------
+const CLEAN: CommandSpec = {
+  name: "clean",
+  group: "maintenance",
+  summary: "delete cached files that nothing needs any more",
+  description: [
+    "Deletes cached metadata of repositories that are no longer configured, and on request downloads. Nothing that is " +
+    "deleted cannot be fetched again.",
+  ],
+  operands: [],
+  options: [
+    flag("packages", "also downloads that no index lists"),
+    flag("all", "also every other download"),
+    DRY_RUN,
+  ],
+  needs: "installation",
+  output: "events",
+  examples: [{ line: "peipkg clean --packages --dry-run", meaning: "show which downloads would go" }],
+  load: () => import("./commands/clean.ts"),
+};
+
+const markCommand = (name: "manual" | "auto", summary: string): CommandSpec => ({
+  name,
+  group: "maintenance",
+  summary,
+  operands: [packages("package", "installed")],
+  requirement: "at least one package name is required",
+  options: [],
+  needs: "installation",
+  output: "events",
+  examples: [{ line: `peipkg mark ${name} zlib`, meaning: summary }],
+  load: () => import("./commands/mark/change.ts"),
+});
+
+const MARK: CommandSpec = {
+  name: "mark",
+  group: "maintenance",
+  summary: "mark packages as asked for or as drawn in",
+  description: ["Packages drawn in are removed by autoremove once nothing needs them; packages asked for never are."],
+  operands: [],
+  options: [],
+  needs: "installation",
+  output: "events",
+  subcommands: [
+    markCommand("manual", "mark packages as asked for"),
+    markCommand("auto", "mark packages as drawn in"),
+    {
+      name: "list",
+      group: "maintenance",
+      summary: "list packages with their marks",
+      operands: [{ label: "manual|auto", kind: "choice", choices: ["manual", "auto"], optional: true }],
+      options: [],
+      needs: "installation",
+      output: "document",
+      examples: [{ line: "peipkg mark list manual", meaning: "list what was asked for" }],
+      load: () => import("./commands/mark/list.ts"),
+    },
+  ],
+  examples: [{ line: "peipkg mark auto zlib", meaning: "let autoremove take zlib once nothing needs it" }],
+};
+
+const lockOutput = ({ options }: Words): OutputKind =>
+  options["list"] !== undefined || options["has-locked"] !== undefined ? "document" : "events";
+
+const LOCK: CommandSpec = {
+  name: "lock",
+  group: "maintenance",
+  summary: "keep packages at their version",
+  description: ["A locked package is not reinstalled, moved or removed; a full upgrade holds back what needs it."],
+  operands: [packages("package", "installed", true)],
+  synopses: ["<package>...", "--all", "--list", "--has-locked"],
+  options: [
+    flag("all", "lock every package", { excludes: ["list", "has-locked"] }),
+    flag("list", "list what is locked", { excludes: ["has-locked"] }),
+    flag("has-locked", "say by the exit status alone whether anything is locked"),
+  ],
+  needs: "installation",
+  output: lockOutput,
+  statusOne: "it failed, or with --has-locked nothing is locked",
+  examples: [{ line: "peipkg lock nginx", meaning: "keep nginx where it is" }],
+  load: () => import("./commands/lock.ts"),
+};
+
+const UNLOCK: CommandSpec = {
+  name: "unlock",
+  group: "maintenance",
+  summary: "let locked packages change again",
+  operands: [packages("package", "installed", true)],
+  synopses: ["<package>...", "--all"],
+  options: [flag("all", "unlock every package")],
+  needs: "installation",
+  output: "events",
+  examples: [{ line: "peipkg unlock nginx", meaning: "let nginx be upgraded again" }],
+  load: () => import("./commands/lock.ts"),
+};
+
+const ANNOTATION_OPERANDS: readonly OperandSpec[] = [
+  { label: "package", kind: "installed" },
+  { label: "tag", kind: "text" },
+];
+
+const ANNOTATE: CommandSpec = {
+  name: "annotate",
+  group: "maintenance",
+  summary: "attach notes to installed packages",
+  description: ["Notes are short texts under a tag. They are kept on upgrade and lost with the package."],
+  operands: [],
+  options: [],
+  needs: "installation",
+  output: "events",
+  subcommands: [
+    {
+      name: "set",
+      group: "maintenance",
+      summary: "attach a note, - reads it from standard input",
+      operands: [...ANNOTATION_OPERANDS, { label: "value|-", kind: "text" }],
+      requirement: "a package name, a tag and a value are required",
+      options: [],
+      needs: "installation",
+      output: "events",
+      examples: [{ line: "peipkg annotate set nginx ticket OPS-417", meaning: "note a ticket" }],
+      load: () => import("./commands/annotate/change.ts"),
+    },
+    {
+      name: "get",
+      group: "maintenance",
+      summary: "print one note",
+      operands: ANNOTATION_OPERANDS,
+      requirement: "a package name and a tag are required",
+      options: [],
+      needs: "installation",
+      output: "document",
+      examples: [{ line: "peipkg annotate get nginx ticket", meaning: "print the ticket" }],
+      load: () => import("./commands/annotate/show.ts"),
+    },
+    {
+      name: "delete",
+      group: "maintenance",
+      summary: "remove one note",
+      operands: ANNOTATION_OPERANDS,
+      requirement: "a package name and a tag are required",
+      options: [],
+      needs: "installation",
+      output: "events",
+      examples: [{ line: "peipkg annotate delete nginx ticket", meaning: "remove the ticket" }],
+      load: () => import("./commands/annotate/change.ts"),
+    },
+    {
+      name: "list",
+      group: "maintenance",
+      summary: "list notes",
+      operands: [packages("package", "installed", true)],
+      options: [{ name: "tag", value: { label: "TAG", kind: "text" }, summary: "only notes under this tag" }],
+      needs: "installation",
+      output: "document",
+      examples: [{ line: "peipkg annotate list --tag ticket", meaning: "list all tickets" }],
+      load: () => import("./commands/annotate/show.ts"),
+    },
+  ],
+  examples: [{ line: "peipkg annotate set nginx owner web-team", meaning: "note who looks after nginx" }],
+};
+
 export const PEIPKG_COMMANDS: readonly CommandSpec[] = [
   INSTALL,
   REMOVE,
@@ -335,6 +497,11 @@ export const PEIPKG_COMMANDS: readonly CommandSpec[] = [
   FILES,
   OWNS,
   VERIFY,
+  CLEAN,
+  MARK,
+  LOCK,
+  UNLOCK,
+  ANNOTATE,
   {
     name: "help",
     group: "maintenance",
