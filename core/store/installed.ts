@@ -87,6 +87,9 @@ const HASH_REGEXP = /^[0-9a-f]{64}$/;
 
 const PACKAGE_COLUMNS =
   "name, version, architecture, origin_repo, install_reason, held, installed_at, installed_txn, package_hash";
+const LISTED_COLUMNS = `${PACKAGE_COLUMNS},
+  coalesce(json_extract(manifest, '$.description'), '') AS description,
+  coalesce(json_extract(manifest, '$.size_installed'), 0) AS size_installed`;
 const FILE_COLUMNS = "path, type, size, hash, symlink_target, preserved_hash, new_default_of";
 
 // --- Reading ---------------------------------------------------------------------------------------------------
@@ -98,15 +101,13 @@ export function readInstalledPackages(database: Database): readonly InstalledPac
 
 /** Every installed package with what a listing shows, by name. */
 export function readPackageListing(database: Database): readonly ListedPackage[] {
-  const sql = `SELECT ${PACKAGE_COLUMNS},
-      coalesce(json_extract(manifest, '$.description'), '') AS description,
-      coalesce(json_extract(manifest, '$.size_installed'), 0) AS size_installed
-    FROM package ORDER BY name`;
-  return database.statement(sql).all().map((row) => ({
-    ...packageOf(row),
-    description: textOf(row, "description"),
-    sizeInstalledBytes: integerOf(row, "size_installed"),
-  }));
+  return database.statement(`SELECT ${LISTED_COLUMNS} FROM package ORDER BY name`).all().map(listedOf);
+}
+
+/** One installed package with what a listing shows; `undefined` when it is not installed. */
+export function readListedPackage(database: Database, name: string): ListedPackage | undefined {
+  const row = database.statement(`SELECT ${LISTED_COLUMNS} FROM package WHERE name = ?`).get(name);
+  return row === undefined ? undefined : listedOf(row);
 }
 
 /** One installed package; `undefined` when it is not installed. */
@@ -359,6 +360,14 @@ function packageOf(row: Row): InstalledPackage {
     installedAt: integerOf(row, "installed_at"),
     installedTransaction: integerOf(row, "installed_txn"),
     packageHash: hashOf(row, "package_hash") ?? "",
+  };
+}
+
+function listedOf(row: Row): ListedPackage {
+  return {
+    ...packageOf(row),
+    description: textOf(row, "description"),
+    sizeInstalledBytes: integerOf(row, "size_installed"),
   };
 }
 

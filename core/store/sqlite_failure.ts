@@ -3,7 +3,7 @@ import { type ErrorRule, PeipkgError, ruleError, SystemCallError } from "../erro
 
 /** Primary result codes of SQLite. */
 const BUSY = 5, LOCKED = 6, READONLY = 8, IOERR = 10, CORRUPT = 11, FULL = 13, CANTOPEN = 14, CONSTRAINT = 19;
-const PERM = 3, AUTH = 23, NOTADB = 26;
+const GENERIC = 1, PERM = 3, AUTH = 23, NOTADB = 26;
 
 /** Result codes of a `COMMIT` after which certainly nothing was committed (T-COMMIT-43). */
 const CERTAIN_COMMIT_FAILURES: ReadonlySet<number> = new Set([FULL, BUSY, CONSTRAINT]);
@@ -92,6 +92,9 @@ function ruleOfStatement(error: unknown): ErrorRule | undefined {
       return "LOCK_BUSY";
     case CONSTRAINT:
       return ruleOfConstraint(error);
+    case GENERIC:
+      // A manifest that is no JSON can only have been stored by someone else.
+      return error instanceof Error && error.message.includes("malformed JSON") ? "DB_CORRUPT" : undefined;
     default:
       return undefined;
   }
