@@ -1,0 +1,133 @@
+/**
+ * The benchmark: peipkg beside what its users would otherwise run, on the same files, in the same run.
+ *
+ * Usage: deno task bench [--json] [--compare FILE] [--only TEXT] [--profile DIRECTORY] [--quick] [--rounds N]
+ *                        [--without PEER]
+ *
+ * `--only` takes the workloads whose name contains TEXT. `--compare` shows the change against a report stored by
+ * `--json`. `--profile` has every measured peipkg write a CPU profile (`.cpuprofile`) there; times are then
+ * not comparable. Package sets are made once, below `.cache/bench`, and used again.
+ */
+import { parseArgs } from "node:util";
+import { missingTime } from "./measure.ts";
+import type { Peer } from "./peer.ts";
+import { dpkg } from "./peers/dpkg.ts";
+import { floor } from "./peers/floor.ts";
+import { pacman } from "./peers/pacman.ts";
+import { peipkgPeer, prepareProgram, startProgram } from "./peers/peipkg.ts";
+import { rpm } from "./peers/rpm.ts";
+import { runCatalogue } from "./catalogue.ts";
+import { renderReport, summarise } from "./report.ts";
+import type { Report } from "./report.ts";
+import { usableMedia } from "./root.ts";
+import { runCommand, runInstalls, runLives, runReads } from "./scenarios.ts";
+import type { Context, Results } from "./scenarios.ts";
+import { serveFiles } from "./server.ts";
+import { describeSet, FULL, prepareWorkload, QUICK } from "./workload.ts";
+
+const HOME = new URL("../..", import.meta.url).pathname;
+
+const { values: options } = parseArgs({
+  args: Deno.args,
+  options: {
+    json: { type: "boolean", default: false },
+    compare: { type: "string" },
+    only: { type: "string", default: "" },
+    profile: { type: "string" },
+    quick: { type: "boolean", default: false },
+    rounds: { type: "string" },
+    without: { type: "string", multiple: true, default: [] },
+  },
+});
+const rounds = Number(options.rounds ?? (options.quick ? 1 : 3));
+
+/** Progress, apart from the result on standard output. */
+function log(text: string): void {
+  console.error(text);
+}
+
+async function describeMachine(): Promise<string> {
+  const text = await Deno.readTextFile("/proc/cpuinfo").catch(() => "");
+  const model = /^model name\s*:\s*(.*)$/m.exec(text)?.[1] ?? Deno.build.arch;
+  return `${navigator.hardwareConcurrency} × ${model}, Linux ${Deno.osRelease()}, Deno ${Deno.version.deno}`;
+}
+
+async function currentCommit(): Promise<string> {
+  const { stdout } = await new Deno.Command("git", { args: ["-C", HOME, "rev-parse", "HEAD"], stderr: "null" })
+    .output();
+  return new TextDecoder().decode(stdout).trim();
+}
+
+async function takePart(peers: readonly Peer[]): Promise<readonly Peer[]> {
+  const taking: Peer[] = [];
+  for (const peer of peers) {
+    if (options.without.includes(peer.name)) continue;
+    const reason = await peer.missing();
+    if (reason === undefined) taking.push(peer);
+    else log(`without ${peer.name}: ${reason}`);
+  }
+  return taking;
+}
+
+async function main(): Promise<void> {
+  const unusable = await missingTime();
+  if (unusable !== undefined) throw new Error(unusable);
+  const base = `${HOME}.cache/bench/${options.quick ? "quick" : "full"}`;
+  const scratch = `${base}/roots`;
+  await Deno.mkdir(scratch, { recursive: true });
+  const { media, reasons } = await usableMedia(scratch);
+  for (const reason of reasons) log(`without ${reason}`);
+
+  const workload = await prepareWorkload(`${base}/trees`, options.quick ? QUICK : FULL);
+  for (const [name, set] of Object.entries(workload.sets)) log(`${name}: ${describeSet(set)}`);
+  const program = await prepareProgram(`${base}/peipkg-program`);
+  const profile = options.profile;
+  const profiling = profile === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${profile}`];
+  const own = peipkgPeer({ ...program, runtimeOptions: profiling }, program);
+  const directory = `${base}/packages`;
+  const peers: Peer[] = [];
+  for (const peer of await takePart([floor, pacman, rpm, dpkg, own])) {
+    log(`${peer.name}: checks ${peer.checks}`);
+    try {
+      await peer.pack(workload, directory);
+      peers.push(peer);
+    } catch (error) {
+      log(`without ${peer.name}: cannot pack: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+
+  const servers = new Map<string, string>();
+  await using stack = new AsyncDisposableStack();
+  for (const peer of peers) {
+    const served = peer.served(directory);
+    if (served !== undefined) servers.set(peer.name, stack.use(serveFiles(served)).url);
+  }
+  const results: Results = new Map();
+  const wanted = (name: string): boolean => name.includes(options.only);
+  const context: Context = { workload, directory, scratch, peers, servers, results, wanted, log };
+
+  const empty = "start: empty Deno program";
+  if (wanted(empty) && peers.includes(own)) {
+    await runCommand(context, empty, own, { command: startProgram(program, "empty", []) }, 7 * rounds);
+  }
+  await runReads(context, media, 7 * rounds);
+  await runCatalogue(context, media, program, 2 * rounds);
+  await runInstalls(context, media, rounds);
+  await runLives(context, media, rounds);
+
+  const report: Report = {
+    at: new Date().toISOString(),
+    machine: await describeMachine(),
+    commit: await currentCommit(),
+    rows: summarise(results),
+  };
+  if (options.json) console.log(JSON.stringify(report, null, 2));
+  else {
+    const previous: Report | undefined = options.compare === undefined
+      ? undefined
+      : JSON.parse(await Deno.readTextFile(options.compare));
+    console.log(`${report.machine}\n${renderReport(report, previous)}`);
+  }
+}
+
+await main();
