@@ -30,3 +30,15 @@ export {
   removeAnnotation,
 } from "./core/operations/marks.ts";
 export { cleanCache } from "./core/operations/clean.ts";
+export {
+  type AvailablePackage,
+  explainInstalled,
+  type PackageDetail,
+  packageDetail,
+  searchCatalogue,
+  type SearchFilters,
+  type Statistics,
+  statistics,
+  type WhyAnswer,
+} from "./core/operations/inspect.ts";
+export type { SettingSource, SettingValue } from "./core/config/settings.ts";

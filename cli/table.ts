@@ -325,6 +325,103 @@ const VERIFY: CommandSpec = {
   load: () => import("./commands/verify.ts"),
 };
 
+const INFO: CommandSpec = {
+  name: "info",
+  group: "information",
+  summary: "show the record of an installed package",
+  operands: [packages("package", "installed")],
+  requirement: "at least one package name is required",
+  options: [
+    flag("available", "show what repositories offer instead"),
+    flag("exists", "say by the exit status alone whether the packages are installed", { excludes: ["available"] }),
+  ],
+  needs: "installation",
+  output: "document",
+  statusOne: "a package is not installed, or the answer could not be had",
+  examples: [{ line: "peipkg info nginx", meaning: "show what is installed" }, {
+    line: "peipkg info -v nginx",
+    meaning: "show its relations as well",
+  }],
+  load: () => import("./commands/info.ts"),
+};
+
+const SEARCH: CommandSpec = {
+  name: "search",
+  group: "information",
+  summary: "find packages that repositories offer",
+  description: [
+    "Looks for TERM, without case, in the names and descriptions of the active indexes of enabled repositories.",
+  ],
+  operands: [{ label: "term", kind: "text" }],
+  requirement: "exactly one search term is required",
+  options: [
+    flag("name", "look at names only", { excludes: ["description", "provides"] }),
+    flag("description", "look at descriptions only", { excludes: ["provides"] }),
+    flag("provides", "look at provided capabilities"),
+    flag("glob", "the term is a pattern", { excludes: ["exact"] }),
+    flag("exact", "the term is the whole text"),
+    {
+      name: "repository",
+      value: { label: "NAME", kind: "repository" },
+      repeatable: true,
+      summary: "look in this repository only",
+    },
+    flag("all-versions", "also versions that only the archive lists"),
+    flag("installed", "only packages that are installed", { excludes: ["not-installed"] }),
+    flag("not-installed", "only packages that are not installed"),
+  ],
+  needs: "installation",
+  output: "document",
+  examples: [{ line: "peipkg search proxy", meaning: "find proxies" }],
+  load: () => import("./commands/search.ts"),
+};
+
+const WHY: CommandSpec = {
+  name: "why",
+  group: "information",
+  summary: "explain why a package is installed",
+  description: ["Shows the shortest chain from each package that was asked for to the one named, at most ten."],
+  operands: [{ label: "package", kind: "installed" }],
+  requirement: "exactly one package name is required",
+  options: [flag("all", "show every chain")],
+  needs: "installation",
+  output: "document",
+  examples: [{ line: "peipkg why zlib", meaning: "show what needs zlib" }],
+  load: () => import("./commands/why.ts"),
+};
+
+const STATS: CommandSpec = {
+  name: "stats",
+  group: "information",
+  summary: "count what is installed and on offer",
+  operands: [],
+  options: [
+    flag("local", "only the installed packages", { excludes: ["remote"] }),
+    flag("remote", "only the repositories"),
+    flag("bytes", "sizes in bytes"),
+  ],
+  needs: "installation",
+  output: "document",
+  examples: [{ line: "peipkg stats", meaning: "show all figures" }],
+  load: () => import("./commands/stats.ts"),
+};
+
+const CONFIG: CommandSpec = {
+  name: "config",
+  group: "information",
+  summary: "show the settings in force and where they come from",
+  operands: [{ label: "key", kind: "key", optional: true }],
+  options: [
+    flag("changed", "only keys that differ from their default"),
+    flag("check", "only say whether everything can be read", { excludes: ["changed"] }),
+  ],
+  needs: "tolerant-installation",
+  output: "document",
+  statusOne: "with --check, a configuration file is wrong",
+  examples: [{ line: "peipkg config --changed", meaning: "show what was set" }],
+  load: () => import("./commands/config.ts"),
+};
+
 // --- Maintenance -----------------------------------------------------------------------------------------------
 const CLEAN: CommandSpec = {
   name: "clean",
@@ -494,9 +591,14 @@ export const PEIPKG_COMMANDS: readonly CommandSpec[] = [
   DOWNGRADE,
   UNDO,
   LIST,
+  INFO,
   FILES,
   OWNS,
+  SEARCH,
+  WHY,
+  STATS,
   VERIFY,
+  CONFIG,
   CLEAN,
   MARK,
   LOCK,

@@ -1,0 +1,164 @@
+/** `peipkg info` */
+import {
+  type AvailablePackage,
+  formatTimestamp,
+  type PackageDetail,
+  packageDetail,
+  PeipkgError,
+  searchCatalogue,
+  type Workspace,
+} from "../../mod.ts";
+import { hasFlag } from "../arguments.ts";
+import type { Invocation } from "../invocation.ts";
+import { readPackageNames } from "../operands.ts";
+import { field, renderRecord } from "../render/listing.ts";
+import { renderSize } from "../render/sizes.ts";
+import { packageDocument } from "./list.ts";
+import { availableDocument } from "./search.ts";
+
+/** `PackageDetail` of cli.md 6.2. */
+export function detailDocument(detail: PackageDetail): Readonly<Record<string, unknown>> {
+  return {
+    ...packageDocument(detail),
+    license: detail.license,
+    homepage: detail.homepage,
+    dependencies: detail.dependencies,
+    optional_dependencies: detail.optionalDependencies,
+    conflicts: detail.conflicts,
+    provides: detail.provides,
+    replaces: detail.replaces,
+    required_by: detail.requiredBy,
+    roles: detail.roles,
+    annotations: Object.fromEntries(detail.annotations.map(({ tag, value }) => [tag, value])),
+    files: detail.fileCount,
+    build: {
+      timestamp: detail.build.timestamp,
+      farm_id: detail.build.farmId,
+      source_ref: detail.build.sourceRef,
+    },
+    package_hash: detail.packageHash,
+    sd_overrides: detail.sdOverrides.map(({ path, state }) => ({ path, state })),
+    alternate_upgrade: detail.alternateUpgrade,
+  };
+}
+
+function originText({ origin, isOrphaned }: PackageDetail): string {
+  if (origin === undefined) return "(local file)";
+  return isOrphaned ? `${origin} (orphaned — no longer configured)` : origin;
+}
+
+/** The record of C-INFO-01, and with detail that of C-INFO-02. */
+export function detailLines(detail: PackageDetail, isVerbose: boolean): readonly string[] {
+  const { build } = detail;
+  const more: readonly (readonly [string, readonly string[]])[] = [
+    field("size", renderSize(detail.sizeInstalledBytes)),
+    ["depends", detail.dependencies],
+    ["optional", detail.optionalDependencies],
+    ["conflicts", detail.conflicts],
+    ["provides", detail.provides],
+    ["replaces", detail.replaces],
+    ["required-by", detail.requiredBy],
+    ["roles", detail.roles],
+    field("built", [build.timestamp, build.farmId, build.sourceRef].filter((part) => part !== "").join(" ")),
+    field("marked", detail.isAutomatic ? "auto" : "manual"),
+    field("locked", detail.isLocked ? "yes" : undefined),
+    ["annotations", detail.annotations.map(({ tag, value }) => `${tag} ${value}`)],
+  ];
+  return renderRecord([
+    field("name", detail.name),
+    field("version", detail.version),
+    field("architecture", detail.architecture),
+    field("origin", originText(detail)),
+    field("installed", formatTimestamp(detail.installedAt)),
+    field("description", detail.description),
+    field("license", detail.license),
+    field("homepage", detail.homepage),
+    ...(isVerbose ? more : []),
+  ]);
+}
+
+function availableLines(item: AvailablePackage): readonly string[] {
+  return renderRecord([
+    field("name", item.name),
+    field("version", item.version),
+    field("architecture", item.architecture),
+    field("repository", item.repository),
+    field("installed", item.installedVersion),
+    field("description", item.description),
+    field("license", item.license),
+    field("homepage", item.homepage),
+    field("size", renderSize(item.sizeInstalledBytes)),
+    field("download", renderSize(item.sizeDownloadBytes)),
+  ]);
+}
+
+function offersOf(workspace: Workspace, name: string): readonly AvailablePackage[] {
+  return searchCatalogue(workspace, name, { fields: "name", match: "exact" });
+}
+
+/** C-INFO-03: a name that is not installed but on offer gets a hint where to look. */
+function requireDetail(workspace: Workspace, name: string): PackageDetail {
+  try {
+    return packageDetail(workspace, name);
+  } catch (error) {
+    if (!(error instanceof PeipkgError) || error.code !== "not-installed" || !isOffered(workspace, name)) throw error;
+    const hint = `it is available; see 'peipkg search ${name}'`;
+    throw new PeipkgError(error.code, error.message, { ...error.detail, hint });
+  }
+}
+
+function isOffered(workspace: Workspace, name: string): boolean {
+  try {
+    return offersOf(workspace, name).length > 0;
+  } catch {
+    return false; // a broken repository file has no say in what is installed
+  }
+}
+
+function showRecords<T>(
+  { args, screen }: Invocation,
+  items: readonly T[],
+  toDocument: (item: T) => unknown,
+  toLines: (item: T) => readonly string[],
+): void {
+  const documents = items.map(toDocument);
+  screen.document(args.operands.length > 1 || documents.length !== 1 ? documents : documents[0]);
+  for (const [index, item] of items.entries()) {
+    if (index > 0) screen.line("");
+    for (const line of toLines(item)) screen.line(line);
+  }
+}
+
+export async function run(invocation: Invocation): Promise<0 | 1> {
+  const { args, screen } = invocation;
+  const names = readPackageNames(args, args.operands);
+  const workspace = await invocation.workspace();
+  if (hasFlag(args.options, "available")) {
+    const offers = names.flatMap((name) => {
+      const found = offersOf(workspace, name);
+      if (found.length > 0) return found;
+      throw new PeipkgError("unresolvable", `no repository offers a package named "${name}"`, {
+        rule: "E_NO_CANDIDATE",
+        reason: "no-candidate",
+      });
+    });
+    showRecords(invocation, offers, availableDocument, availableLines);
+    return 0;
+  }
+  if (hasFlag(args.options, "exists")) {
+    return names.every((name) => isInstalled(workspace, name)) ? 0 : 1;
+  }
+  const details = names.map((name) => requireDetail(workspace, name));
+  showRecords(invocation, details, detailDocument, (detail) => detailLines(detail, screen.mode.verbose > 0));
+  return 0;
+}
+
+function isInstalled(workspace: Workspace, name: string): boolean {
+  try {
+    packageDetail(workspace, name);
+    return true;
+  } catch (error) {
+    if (error instanceof PeipkgError && error.code === "not-installed") return false;
+    throw error;
+  }
+}

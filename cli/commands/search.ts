@@ -1,0 +1,51 @@
+/** `peipkg search` */
+import { type AvailablePackage, searchCatalogue, type SearchFilters } from "../../mod.ts";
+import { hasFlag, optionList, type ParsedArguments } from "../arguments.ts";
+import { escapeText } from "../escape.ts";
+import type { Invocation } from "../invocation.ts";
+import { renderColumns } from "../render/listing.ts";
+
+const NAME_WIDTH = 8;
+
+/** `Available` of cli.md 6.2. */
+export function availableDocument(item: AvailablePackage): Readonly<Record<string, unknown>> {
+  return {
+    name: item.name,
+    version: item.version,
+    architecture: item.architecture,
+    repository: item.repository,
+    description: item.description,
+    license: item.license,
+    homepage: item.homepage,
+    size_download: item.sizeDownloadBytes,
+    size_installed: item.sizeInstalledBytes,
+    installed_version: item.installedVersion,
+  };
+}
+
+export function parseSearch({ options }: ParsedArguments): SearchFilters {
+  const field = (["name", "description", "provides"] as const).find((name) => hasFlag(options, name));
+  const installed = hasFlag(options, "installed") ? true : hasFlag(options, "not-installed") ? false : undefined;
+  return {
+    fields: field ?? "both",
+    match: hasFlag(options, "glob") ? "glob" : hasFlag(options, "exact") ? "exact" : "contains",
+    repositories: optionList(options, "repository"),
+    allVersions: hasFlag(options, "all-versions"),
+    ...(installed === undefined ? {} : { installed }),
+  };
+}
+
+/** Lines of the answer (C-SEARCH-01). */
+export function searchLines(items: readonly AvailablePackage[]): readonly string[] {
+  const rows = items.map((item) => [item.name, item.version, `[${item.repository}]`, item.description].map(escapeText));
+  return renderColumns(rows, [NAME_WIDTH]);
+}
+
+export async function run({ args, screen, workspace }: Invocation): Promise<0 | 1> {
+  const [term = ""] = args.operands;
+  const items = searchCatalogue(await workspace(), term, parseSearch(args));
+  screen.document(items.map(availableDocument));
+  for (const line of searchLines(items)) screen.line(line);
+  if (items.length === 0) screen.line(`no packages match "${escapeText(term)}"`);
+  return 0;
+}
