@@ -40,6 +40,11 @@ import { createSecured, getSecurity, hasKacs, setSecurity } from "./peios.ts";
 const DIRECTORY_FLAGS = OPEN.readOnly | OPEN.directory | OPEN.noFollow;
 const READ_FLAGS = OPEN.readOnly | OPEN.noFollow | OPEN.nonBlocking | OPEN.noTerminal;
 
+export interface RootOptions {
+  /** Never use `openat2`, as on a kernel that lacks it (T-PATH-05). */
+  readonly withoutOpenat2?: boolean;
+}
+
 /**
  * Opens a directory tree; links in `path` are followed.
  *
@@ -47,10 +52,10 @@ const READ_FLAGS = OPEN.readOnly | OPEN.noFollow | OPEN.nonBlocking | OPEN.noTer
  * @throws {PeipkgError} `PATH_UNSAFE_DIR`
  * @see T-PATH-01, T-PATH-07
  */
-export function openRoot(path: string): RootDirectory {
+export function openRoot(path: string, options: RootOptions = {}): RootDirectory {
   native.raiseDescriptorLimit();
   const descriptor = checked(native.openAt(AT_CWD, path, OPEN.readOnly | OPEN.directory), "openat", path);
-  const tree = new Tree(descriptor);
+  const tree = new Tree(descriptor, options.withoutOpenat2 === true);
   try {
     tree.judge("/", checkedValue(native.statDescriptor(descriptor), "statx", path));
   } catch (error) {
@@ -74,9 +79,10 @@ class Tree {
   readonly #judges: boolean;
   readonly #judged = new Set<string>();
   /** `openat2` is refused here: walk name by name (T-PATH-05). */
-  walks = false;
+  walks: boolean;
 
-  constructor(descriptor: number) {
+  constructor(descriptor: number, walks: boolean) {
+    this.walks = walks;
     this.hasKacs = hasKacs(descriptor);
     this.#judges = !this.hasKacs && native.effectiveUid() === 0;
   }
