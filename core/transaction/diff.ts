@@ -15,6 +15,7 @@ import { isAdoptable, Obstacles, type PathRules } from "./collision.ts";
 import { ContentReader, isConfigPath } from "./config_files.ts";
 import type { DirectoryPool } from "./directories.ts";
 import { type ChangeSet, emptyChangeSet, FileOperation } from "./file_operation.ts";
+import type { RoleDeclaration } from "./holders.ts";
 import type { ContentEntry, TransactionOptions } from "./input.ts";
 import { baseName, childPath, freeSiblingName, isBelow, NEW_DEFAULT_SUFFIX, parentPath } from "./names.ts";
 import type { Arrival, RecordedFile, Scope } from "./scope.ts";
@@ -35,6 +36,8 @@ export interface DiffContext {
   readonly reader: ContentReader;
   /** Links on disk that are the package manager's own and go in this transaction, by path → link text. */
   readonly withdrawnLinks: ReadonlyMap<string, string>;
+  /** What installed packages declare for the roles concerned. */
+  readonly declarations: readonly RoleDeclaration[];
 }
 
 /** The diff in progress; `claims.ts`, `removal.ts` and `sequence.ts` add to the same change set. */
@@ -48,6 +51,8 @@ export class Diff {
   readonly displacedTrees: string[] = [];
   /** `.peipkg-new` rows that live on although no manifest lists them (T-ETC-05). */
   readonly carried = new Set<string>();
+  /** Leaving paths a claim link takes over (C-REC-18). */
+  readonly claimed = new Set<string>();
 
   constructor(readonly context: DiffContext) {}
 
@@ -161,7 +166,7 @@ export class Diff {
     }
     const old = scope.leavingFiles.get(path);
     if (old !== undefined) return this.#arriveOverRecorded(path, arrival, entry, old);
-    if (scope.leavingDirectories.has(path)) return this.#arriveOverDirectory(path, arrival, entry);
+    if (scope.leavingDirectoryPaths.has(path)) return this.#arriveOverDirectory(path, arrival, entry);
     this.#arriveAdded(path, arrival, entry);
   }
 

@@ -67,6 +67,8 @@ export interface ClaimRequest {
   readonly forced: readonly string[];
   /** `claim ROLE grant PACKAGE`, `claim ROLE revoke` (`holder` undefined), and the prior holders of an undo. */
   readonly assign: readonly ClaimAssignment[];
+  /** Packages named by the operator beside those the plan marks as requested (they may be installed already). */
+  readonly named?: readonly string[];
   /** Every role, not only those whose inputs change (C-REC-23). */
   readonly reconcileAll: boolean;
 }

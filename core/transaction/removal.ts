@@ -64,11 +64,11 @@ export function addRemovals(diff: Diff): readonly UndecidedFile[] {
   const { scope } = diff.context;
   const undecided: UndecidedFile[] = [];
   for (const row of scope.leavingFiles.values()) {
-    if (scope.arrivals.has(row.path) || diff.carried.has(row.path)) continue;
+    if (scope.arrivals.has(row.path) || diff.carried.has(row.path) || diff.claimed.has(row.path)) continue;
     if (diff.isDisplaced(row.path) || diff.stagedRoots.has(row.path)) continue;
     addRemoval(diff, row, undecided);
   }
-  for (const path of scope.leavingDirectories) {
+  for (const path of scope.leavingDirectoryPaths) {
     if (scope.arrivingDirectories.has(path) || scope.arrivals.has(path)) continue;
     if (!diff.isDisplaced(path)) addReclaim(diff, path);
   }

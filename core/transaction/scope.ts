@@ -39,7 +39,10 @@ export interface Scope {
   readonly removed: ReadonlySet<string>;
   /** Recorded files and symlinks of the touched packages. */
   readonly leavingFiles: ReadonlyMap<string, RecordedFile>;
-  readonly leavingDirectories: ReadonlySet<string>;
+  /** Recorded directories of the touched packages, by package. */
+  readonly leavingDirectories: ReadonlyMap<string, ReadonlySet<string>>;
+  /** Every path in `leavingDirectories`. */
+  readonly leavingDirectoryPaths: ReadonlySet<string>;
   readonly arrivals: ReadonlyMap<string, Arrival>;
   readonly arrivingDirectories: ReadonlyMap<string, Arriving>;
 }
@@ -70,11 +73,16 @@ export function readScope(
     });
   });
   const leavingFiles = new Map<string, RecordedFile>();
-  const leavingDirectories = new Set<string>();
+  const leavingDirectories = new Map<string, Set<string>>();
+  const leavingDirectoryPaths = new Set<string>();
   for (const name of touched.keys()) {
+    const directories = new Set<string>();
+    leavingDirectories.set(name, directories);
     for (const row of readFiles(database, name)) {
-      if (row.type === "dir") leavingDirectories.add(row.path);
-      else leavingFiles.set(row.path, { ...row, package: name });
+      if (row.type === "dir") {
+        directories.add(row.path);
+        leavingDirectoryPaths.add(row.path);
+      } else leavingFiles.set(row.path, { ...row, package: name });
     }
   }
   return {
@@ -84,6 +92,7 @@ export function readScope(
     removed,
     leavingFiles,
     leavingDirectories,
+    leavingDirectoryPaths,
     ...gatherArrivals(arriving, rules, obstacles),
   };
 }

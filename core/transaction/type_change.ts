@@ -29,7 +29,7 @@ function isForeign(diff: Diff, directory: Directory, name: string, path: string)
   const found = directory.status(name);
   if (found === undefined) return false;
   if (found.type === "dir") {
-    if (!scope.leavingDirectories.has(path)) return true;
+    if (!scope.leavingDirectoryPaths.has(path)) return true;
     using child = directory.openDirectory(name);
     return child !== undefined && holdsForeign(diff, child, path);
   }

@@ -1,0 +1,281 @@
+/**
+ * After the boundary (transactions.md section 14): backups leave the live directories, directories nobody owns go.
+ * Everything is idempotent and repeated at the next start while it is not finished; no failure undoes anything.
+ *
+ * 1. The place a backup is moved to is recorded before the first move (T-CLEAN-03).
+ * 2. This runs before side effects: scanners would take a backup for the real thing (T-CLEAN-04).
+ * 3. An object of the operator's is never deleted (T-COLL-11).
+ */
+import type { Warning } from "../errors.ts";
+import type { Database } from "../store/database.ts";
+import { priorFiles, setRetainedPath } from "../store/history.ts";
+import { readOwners } from "../store/installed.ts";
+import { type JournalDirectory, type JournalFile, recordDisplaced } from "../store/journal.ts";
+import type { Directory } from "../system.ts";
+import type { PathRules } from "./collision.ts";
+import type { DirectoryPool } from "./directories.ts";
+import { Durability } from "./durability.ts";
+import { describeFailure, hasErrno } from "./failures.ts";
+import { baseName, isBelow, parentPath } from "./names.ts";
+import { removeTree } from "./objects.ts";
+import { makeRetained, type RetainedObject, retainedPlace } from "./retained.ts";
+
+export interface HousekeepingContext {
+  readonly database: Database;
+  readonly pool: DirectoryPool;
+  readonly state: Directory;
+  readonly rules: PathRules;
+  /** Displaced originals are kept for undo (T-RETAIN-01). */
+  readonly retains: boolean;
+}
+
+export interface HousekeepingResult {
+  /** Nothing is left to be done. */
+  readonly isComplete: boolean;
+  readonly warnings: readonly Warning[];
+  /** Where displaced objects of the operator's are, by original path. */
+  readonly displaced: ReadonlyMap<string, string>;
+}
+
+/** What becomes of one backup. */
+interface Fate {
+  readonly file: JournalFile;
+  /** `undefined`: deleted; equal to the backup's own path: it stays there. */
+  readonly place: string | undefined;
+}
+
+/**
+ * Clears away what a committed transaction left in live directories.
+ *
+ * @param hasStaged Whether staged objects may be left: after a crash, never in the process that committed (T-CLEAN-02).
+ */
+export function tidyCommitted(
+  context: HousekeepingContext,
+  id: number,
+  files: readonly JournalFile[],
+  directories: readonly JournalDirectory[],
+  hasStaged: boolean,
+): HousekeepingResult {
+  using run = new Tidying(context, id);
+  if (hasStaged) run.removeStaged(files);
+  run.placeBackups(files);
+  run.reclaim(directories);
+  run.settle();
+  return run.result();
+}
+
+/** Deletes what an abandoned transaction left beside final paths (T-INDET-09); the operator's objects stay. */
+export function tidyAbandoned(
+  context: HousekeepingContext,
+  id: number,
+  files: readonly JournalFile[],
+): HousekeepingResult {
+  using run = new Tidying({ ...context, retains: false }, id);
+  run.removeStaged(files);
+  run.placeBackups(files);
+  run.settle();
+  return run.result();
+}
+
+class Tidying implements Disposable {
+  readonly #warnings: Warning[] = [];
+  readonly #displaced = new Map<string, string>();
+  readonly #durability: Durability;
+  #isComplete = true;
+  #lost = 0;
+  /** The retained directory used last: a transaction has one per file system. */
+  #retained: { readonly parent: string; readonly object: RetainedObject } | undefined;
+
+  constructor(readonly context: HousekeepingContext, readonly id: number) {
+    this.#durability = new Durability(context.pool);
+  }
+
+  removeStaged(files: readonly JournalFile[]): void {
+    for (const { stagedPath } of files) {
+      if (stagedPath !== undefined) this.#attempt(stagedPath, () => this.#delete(stagedPath));
+    }
+  }
+
+  placeBackups(files: readonly JournalFile[]): void {
+    const fates = this.#decideFates(files);
+    if (fates.length === 0) return;
+    try {
+      this.#recordPlaces(fates);
+    } catch (error) {
+      this.#fail("the database", error);
+      return; // T-CLEAN-03: nothing moves before its place is recorded
+    }
+    for (const fate of fates) this.#attempt(fate.file.path, () => this.#carryOut(fate));
+    if (this.#lost > 0) {
+      this.#warnings.push({
+        rule: "W_BACKUP_NOT_RETAINED",
+        text: `${this.#lost} ${this.#lost === 1 ? "backup" : "backups"} could not be kept; undo needs the archive`,
+      });
+    }
+  }
+
+  /** T-CLEAN-06 */
+  reclaim(directories: readonly JournalDirectory[]): void {
+    for (const { path, action } of directories) {
+      if (action !== "reclaim") continue;
+      this.#attempt(path, () => {
+        if (readOwners(this.context.database, path).length > 0) return;
+        const parent = this.context.pool.open(parentPath(path));
+        if (parent?.status(baseName(path))?.type !== "dir") return;
+        this.#durability.prepare(parent);
+        try {
+          parent.removeDirectory(baseName(path));
+          this.#durability.touch(parent);
+        } catch (error) {
+          if (!hasErrno(error, "ENOENT", "ENOTEMPTY", "EEXIST", "ENOTDIR", "EBUSY")) throw error;
+        }
+      });
+    }
+  }
+
+  /** T-CLEAN-07 */
+  settle(): void {
+    this.#attempt("/", () => this.#durability.settle());
+  }
+
+  result(): HousekeepingResult {
+    return { isComplete: this.#isComplete, warnings: this.#warnings, displaced: this.#displaced };
+  }
+
+  [Symbol.dispose](): void {
+    this.#retained?.object[Symbol.dispose]();
+    this.#durability[Symbol.dispose]();
+  }
+
+  #decideFates(files: readonly JournalFile[]): readonly Fate[] {
+    const { pool, state, rules, retains } = this.context;
+    const fates: Fate[] = [];
+    for (const file of files) {
+      const { backupPath } = file;
+      if (backupPath === undefined) continue;
+      this.#attempt(file.path, () => {
+        const directory = pool.open(parentPath(file.path));
+        if (directory === undefined) return;
+        const staysHere = file.keepBackup && !rules.isScanned(file.path);
+        const isKept = file.keepBackup || retains;
+        const place = staysHere
+          ? backupPath
+          : isKept
+          ? retainedPlace(state, pool, directory, this.id, file.sequence)
+          : undefined;
+        fates.push({ file, place });
+      });
+    }
+    return fates;
+  }
+
+  #recordPlaces(fates: readonly Fate[]): void {
+    const { database } = this.context;
+    const wanted = fates.filter(({ place }) => place !== undefined);
+    if (wanted.length === 0) return;
+    const owners = this.#priorOwners();
+    database.write(() => {
+      for (const { file, place } of wanted) {
+        if (place === undefined) continue;
+        if (file.keepBackup) recordDisplaced(database, this.id, file.path, place);
+        else this.#setRetained(owners, file, place);
+      }
+    });
+  }
+
+  #setRetained(owners: ReadonlyMap<string, string>, file: JournalFile, place: string | undefined): void {
+    const { database } = this.context;
+    if (file.oldType !== "dir") {
+      const owner = owners.get(file.path);
+      if (owner !== undefined) setRetainedPath(database, this.id, owner, file.path, place);
+      return;
+    }
+    // A directory moved as a whole keeps its children below its own number.
+    for (const [path, owner] of owners) {
+      if (!isBelow(path, file.path)) continue;
+      const inside = place === undefined ? undefined : `${place}${path.slice(file.path.length)}`;
+      setRetainedPath(database, this.id, owner, path, inside);
+    }
+  }
+
+  #priorOwners(): ReadonlyMap<string, string> {
+    const owners = new Map<string, string>();
+    for (const { package: name, path, type } of priorFiles(this.context.database, this.id)) {
+      if (type !== "dir") owners.set(path, name);
+    }
+    return owners;
+  }
+
+  #carryOut({ file, place }: Fate): void {
+    const { pool } = this.context;
+    const backup = file.backupPath ?? "";
+    if (place === backup) {
+      this.#displaced.set(file.path, backup);
+      return;
+    }
+    const directory = pool.open(parentPath(backup));
+    if (directory === undefined) return;
+    if (place === undefined) return this.#delete(backup);
+    if (file.keepBackup) this.#displaced.set(file.path, place);
+    try {
+      const target = this.#openRetained(place);
+      this.#durability.prepare(directory);
+      this.#durability.prepare(target.directory);
+      directory.rename(baseName(backup), target.directory, placeName(place));
+      this.#durability.touch(directory);
+      this.#durability.touch(target.directory);
+    } catch (error) {
+      if (hasErrno(error, "ENOENT")) return; // moved by an earlier run
+      if (file.keepBackup) {
+        // The operator's object stays where it is rather than being lost.
+        this.#displaced.set(file.path, backup);
+        this.context.database.write(() => recordDisplaced(this.context.database, this.id, file.path, backup));
+        return;
+      }
+      this.#delete(backup);
+      this.#lost++;
+      const owners = this.#priorOwners();
+      this.context.database.write(() => this.#setRetained(owners, file, undefined)); // T-RETAIN-04
+    }
+  }
+
+  #openRetained(place: string): RetainedObject {
+    const parent = parentPath(place);
+    if (this.#retained?.parent === parent) return this.#retained.object;
+    this.#retained?.object[Symbol.dispose]();
+    this.#retained = undefined;
+    const object = makeRetained(this.context.state, this.context.pool, place);
+    this.#retained = { parent, object };
+    return object;
+  }
+
+  #delete(path: string): void {
+    const directory = this.context.pool.open(parentPath(path));
+    const found = directory?.status(baseName(path));
+    if (directory === undefined || found === undefined) return;
+    this.#durability.prepare(directory);
+    removeTree(directory, baseName(path), found.type);
+    this.#durability.touch(directory);
+  }
+
+  #attempt(path: string, work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.#fail(path, error);
+    }
+  }
+
+  #fail(path: string, error: unknown): void {
+    this.#isComplete = false;
+    this.#warnings.push({
+      rule: "W_HOUSEKEEPING",
+      text: `clearing up after transaction ${this.id} is not finished: ${path}: ${describeFailure(error)}`,
+    });
+  }
+}
+
+/** Last component of a recorded place. */
+function placeName(place: string): string {
+  return place.slice(place.lastIndexOf("/") + 1);
+}

@@ -1,0 +1,126 @@
+/**
+ * Where displaced content is kept for undo (transactions.md section 20): numbers, not names, so that nothing scanning
+ * a directory takes them for something else. One accessor spells the places.
+ */
+import { corrupt } from "../store/database.ts";
+import type { Directory } from "../system.ts";
+import { RETAINED_COMPONENT } from "./collision.ts";
+import type { DirectoryPool } from "./directories.ts";
+import { hasErrno } from "./failures.ts";
+import { childPath, parentPath } from "./names.ts";
+
+const STATE_PREFIX = "state:";
+const ROOT_PREFIX = "root:";
+const STATE_AREA = "retained";
+const PRIVATE_MODE = 0o700;
+/** The two forms of T-RETAIN-09; what follows the number lies inside a retained directory. */
+const STATE_REGEXP = /^state:retained\/([0-9]+)\/([0-9]+)((?:\/[^/\0]+)*)$/;
+
+/** A kept object: the pinned directory it is in, and its name there. */
+export interface RetainedObject extends Disposable {
+  readonly directory: Directory;
+  readonly name: string;
+}
+
+/** Recorded place of an object kept below `STATE`, or on the file system of `directory` when that is another. */
+export function retainedPlace(
+  state: Directory,
+  pool: DirectoryPool,
+  directory: Directory,
+  transaction: number,
+  sequence: number,
+): string {
+  if (directory.device === state.device) return `${STATE_PREFIX}${STATE_AREA}/${transaction}/${sequence}`;
+  const top = topOf(pool, directory);
+  return `${ROOT_PREFIX}${childPath(childPath(top, RETAINED_COMPONENT), `${transaction}/${sequence}`)}`;
+}
+
+/** The highest directory of a file system inside the root (T-RETAIN-03). */
+function topOf(pool: DirectoryPool, directory: Directory): string {
+  let top = directory.path;
+  while (top !== "/") {
+    const parent = pool.open(parentPath(top));
+    if (parent === undefined || parent.device !== directory.device) return top;
+    top = parent.path;
+  }
+  return top;
+}
+
+/** Opens the directory a recorded place lies in; `undefined` when it does not exist. */
+export function openRetained(state: Directory, pool: DirectoryPool, place: string): RetainedObject | undefined {
+  const names = placeNames(place);
+  const last = names.pop() ?? "";
+  const directory = place.startsWith(STATE_PREFIX)
+    ? descend(state, names)
+    : pool.root.openDirectory(`/${names.join("/")}`);
+  if (directory === undefined) return undefined;
+  return { directory, name: last, [Symbol.dispose]: () => directory[Symbol.dispose]() };
+}
+
+/** Opens the directory a recorded place lies in, making it when needed. */
+export function makeRetained(state: Directory, pool: DirectoryPool, place: string): RetainedObject {
+  const names = placeNames(place);
+  const last = names.pop() ?? "";
+  let current: Directory | undefined;
+  if (place.startsWith(STATE_PREFIX)) {
+    for (const name of names) {
+      const next = makeChild(current ?? state, name);
+      current?.[Symbol.dispose]();
+      current = next;
+    }
+  } else {
+    const area = names.length - 2;
+    current = pool.root.openDirectory(`/${names.slice(0, area).join("/")}`);
+    for (const name of names.slice(area)) {
+      if (current === undefined) break;
+      const next = makeChild(current, name);
+      current[Symbol.dispose]();
+      current = next;
+    }
+  }
+  if (current === undefined) throw corrupt(`retained place "${place}" does not exist`);
+  const directory = current;
+  return { directory, name: last, [Symbol.dispose]: () => directory[Symbol.dispose]() };
+}
+
+function makeChild(parent: Directory, name: string): Directory {
+  try {
+    parent.makeDirectory(name, PRIVATE_MODE);
+    parent.changeMode(name, PRIVATE_MODE);
+  } catch (error) {
+    if (!hasErrno(error, "EEXIST")) throw error;
+  }
+  const child = parent.openDirectory(name);
+  if (child === undefined) throw corrupt(`retained directory "${name}" does not exist`);
+  return child;
+}
+
+function descend(from: Directory, names: readonly string[]): Directory | undefined {
+  let current: Directory | undefined;
+  for (const name of names) {
+    const next: Directory | undefined = (current ?? from).openDirectory(name);
+    current?.[Symbol.dispose]();
+    if (next === undefined) return undefined;
+    current = next;
+  }
+  return current;
+}
+
+/** Components below the state directory or the root; the text comes from the database and is checked (T-DB-10). */
+function placeNames(place: string): string[] {
+  const path = place.startsWith(STATE_PREFIX) ? place.slice(STATE_PREFIX.length) : place.slice(ROOT_PREFIX.length + 1);
+  const isKnown = place.startsWith(STATE_PREFIX) ? STATE_REGEXP.test(place) : place.startsWith(`${ROOT_PREFIX}/`) &&
+    place.includes(`/${RETAINED_COMPONENT}/`);
+  const names = path.split("/");
+  if (!isKnown || names.some((name) => name === "" || name === "." || name === "..")) {
+    throw corrupt(`retained place "${place}" is unsafe`);
+  }
+  return names;
+}
+
+/** Words for a place, for the report. */
+export function placeWords(place: string, statePath: string): string {
+  return place.startsWith(STATE_PREFIX)
+    ? childPath(statePath, place.slice(STATE_PREFIX.length))
+    : place.slice(ROOT_PREFIX.length);
+}
