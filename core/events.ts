@@ -39,6 +39,13 @@ export type ProgressEvent =
     readonly code?: string;
     readonly message?: string;
   }
+  /** A repository is past an age limit and is refreshed first (C-INSTALL-14); no age: no usable time is recorded. */
+  | {
+    readonly kind: "over-age";
+    readonly repository: string;
+    readonly ageDays: number | undefined;
+    readonly limitDays: number;
+  }
   | {
     readonly kind: "file";
     readonly path: string;

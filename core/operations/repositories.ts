@@ -1,0 +1,399 @@
+/**
+ * Adding, listing and removing repositories. Adding has three steps, so that a front end can ask between them:
+ * `planRepositoryAdd()` looks at settings only, `fetchRepositoryAdd()` fetches what the trust question is about, and
+ * `commitRepositoryAdd()` records everything together or leaves nothing (R-ADD-10).
+ */
+import { parseBaseUrl } from "../config/base_url.ts";
+import {
+  DEFAULT_PRIORITY,
+  parseHandle,
+  readRepositoryFiles,
+  removeRepositoryFile,
+  type RepositoryConfiguration,
+  type RepositoryFile,
+  repositoryFileName,
+  type SignaturePolicy,
+  writeRepositoryFile,
+} from "../config/repo_file.ts";
+import { CONFIGURATION_BYTES } from "../config/toml.ts";
+import { PeipkgError, ruleError } from "../errors.ts";
+import { readSmallFile, writeFileDurably } from "../fs/durable.ts";
+import { isFingerprint } from "../identity/fingerprint.ts";
+import { listOrphanedFiles, removeCachedIndexes } from "../repository/cache.ts";
+import { isUnsigned } from "../repository/documents.ts";
+import { fetchDescriptor, fetchIndex, type Recorded, type VerifiedDescriptor } from "../repository/refresh.ts";
+import { hasAcceptableKey } from "../repository/trust.ts";
+import { countPackages } from "../store/catalogue.ts";
+import {
+  type KeyStatus,
+  listRepositoryStates,
+  readRepositoryState,
+  removeRepositoryState,
+} from "../store/repository_state.ts";
+import type { Directory } from "../system.ts";
+import { acceptedFrom, findWeakenings, type Weakening, weakeningError } from "./accepted_configuration.ts";
+import { ageFinding } from "./available.ts";
+import { readRecorded, recordIndex, repositoryWarnings, requireConfigured, warnAll } from "./refresh.ts";
+import type { RepositoryAccess } from "./repository_access.ts";
+
+/** What the operator asked for; with `baseUrl` absent the ceremony is run for an existing file (C-REPO-08). */
+export interface RepositoryAddRequest {
+  readonly handle: string;
+  readonly baseUrl?: string;
+  /** As typed: any case, blanks and colons as grouping (C-REPO-01). */
+  readonly anchors?: readonly string[];
+  readonly priority?: number;
+  readonly policy?: SignaturePolicy;
+  readonly minIndexVersion?: number;
+  readonly insecure?: boolean;
+  readonly maxTrustedAgeDays?: number;
+  readonly maxIndexStalenessDays?: number;
+  readonly replace?: boolean;
+}
+
+/** Settings checked, nothing fetched. */
+export interface RepositoryAddPlan {
+  readonly configuration: RepositoryConfiguration;
+  /** Each needs an elevated yes before `fetchRepositoryAdd()` (C-REPO-09). */
+  readonly weakenings: readonly Weakening[];
+  /** A file of this name exists; it is kept on failure (C-REPO-07). */
+  readonly hadFile: boolean;
+  /** The settings differ from the file's, so it will be written. */
+  readonly writesFile: boolean;
+}
+
+/** What the trust question shows (R-ADD-07, C-REPO-05). */
+export interface RepositoryCeremony {
+  readonly plan: RepositoryAddPlan;
+  readonly repositoryName: string;
+  /** Every key of the verified descriptor. */
+  readonly keys: readonly {
+    readonly fingerprint: string;
+    readonly status: KeyStatus;
+    readonly validUntil: string | undefined;
+    /** It was given as an anchor. */
+    readonly matches: boolean;
+  }[];
+  readonly anchors: readonly { readonly fingerprint: string; readonly matches: boolean }[];
+  /** Unsigned mode has no fingerprints to compare, hence no question (R-ADD-02). */
+  readonly asksTrust: boolean;
+  /** Opaque: what commit goes on with. */
+  readonly verified: VerifiedDescriptor;
+  readonly recorded: Recorded;
+}
+
+/**
+ * Checks a request before any network access (R-ADD-01, R-ADD-02).
+ *
+ * @throws {PeipkgError} `usage`, `exists` (`E_REPO_EXISTS`), `unknown-repository`, `repo-config`, `transport`
+ * (`E_INSECURE_TRANSPORT`)
+ */
+export function planRepositoryAdd(access: RepositoryAccess, request: RepositoryAddRequest): RepositoryAddPlan {
+  const handle = operand(() => parseHandle(request.handle));
+  using directory = access.openConfiguration(false);
+  const existing = readRepositoryFiles(directory).find((file) => file.handle === handle);
+  const configuration = request.baseUrl === undefined
+    ? configurationOf(existing, handle)
+    : configurationFrom(handle, request.baseUrl, request, existing);
+  if (/^http:/i.test(configuration.baseUrl) && !configuration.allowInsecureTransport) { // R-TRANS-01
+    throw ruleError(
+      "E_INSECURE_TRANSPORT",
+      `cannot add repository "${handle}": "${configuration.baseUrl}" is plain http`,
+      { repository: handle, url: configuration.baseUrl, hint: "use --insecure to allow it for this repository" },
+    );
+  }
+  const differs = existing?.kind !== "valid" || !isSame(existing.configuration, configuration);
+  if (existing !== undefined && differs && request.replace !== true) {
+    throw ruleError("E_REPO_EXISTS", `repository "${handle}" is configured with other settings`, {
+      repository: handle,
+      hint: "use --replace to change them",
+    });
+  }
+  // State without a file is what a removal left behind and counts as absent (R-RM-01).
+  const state = existing === undefined ? undefined : readRecorded(access, handle, "active").state;
+  const weakenings = state === undefined ? [] : findWeakenings(state.accepted, configuration);
+  return { configuration, weakenings, hadFile: existing !== undefined, writesFile: differs };
+}
+
+function configurationOf(existing: RepositoryFile | undefined, handle: string): RepositoryConfiguration {
+  if (existing?.kind === "invalid") throw existing.problem;
+  const configuration = requireConfigured(existing === undefined ? [] : [existing.configuration], handle);
+  if (configuration.signaturePolicy === "required" && configuration.trustAnchors.length === 0) { // R-ADD-02
+    throw ruleError("E_CONFIG_VALUE", `cannot add repository "${handle}": "trust_anchors" is empty in its file`, {
+      repository: handle,
+      file: repositoryFileName(handle),
+      key: "trust_anchors",
+    });
+  }
+  return configuration;
+}
+
+function configurationFrom(
+  handle: string,
+  baseUrl: string,
+  request: RepositoryAddRequest,
+  existing: RepositoryFile | undefined,
+): RepositoryConfiguration {
+  const anchors = (request.anchors ?? []).map(parseAnchor);
+  const policy = request.policy ?? "required";
+  if (policy === "required" && anchors.length === 0) {
+    throw ruleError("E_NO_ANCHOR", `cannot add repository "${handle}": no --anchor is given`, {
+      repository: handle,
+      hint: "get the fingerprint from the publisher by a way you trust",
+    });
+  }
+  // What no option of this command can say stays as the file had it.
+  const kept = existing?.kind === "valid" ? existing.configuration : undefined;
+  return {
+    handle,
+    baseUrl: operand(() => parseBaseUrl(baseUrl)),
+    mirrors: kept?.mirrors ?? [],
+    priority: inRange("--priority", request.priority ?? DEFAULT_PRIORITY, 1, 2_147_483_647),
+    signaturePolicy: policy,
+    trustAnchors: [...new Set(anchors)],
+    allowInsecureTransport: request.insecure ?? false,
+    minIndexVersion: inRange("--min-index-version", request.minIndexVersion ?? 0, 0, Number.MAX_SAFE_INTEGER),
+    maxTrustedAgeDays: optionalInRange("--max-trusted-age-days", request.maxTrustedAgeDays),
+    maxIndexStalenessDays: optionalInRange("--max-index-staleness-days", request.maxIndexStalenessDays),
+    allowSdOverrides: kept?.allowSdOverrides ?? false,
+    sdAllowedSids: kept?.sdAllowedSids ?? [],
+    official: kept?.official ?? false,
+    enabled: kept?.enabled ?? true,
+  };
+}
+
+/** A malformed operand is a usage error, whatever rule it breaks in a file (R-ADD-01). */
+function operand<T>(parse: () => T): T {
+  try {
+    return parse();
+  } catch (error) {
+    if (!(error instanceof PeipkgError)) throw error;
+    throw new PeipkgError("usage", error.message);
+  }
+}
+
+function parseAnchor(text: string): string {
+  const fingerprint = text.replace(/[\s:]/g, "").toLowerCase();
+  if (isFingerprint(fingerprint)) return fingerprint;
+  throw new PeipkgError("usage", `cannot use --anchor "${text}": expected 64 hexadecimal digits`);
+}
+
+function inRange(option: string, value: number, min: number, max: number): number {
+  if (Number.isSafeInteger(value) && value >= min && value <= max) return value;
+  throw new PeipkgError("usage", `cannot use ${option} ${value}: expected an integer from ${min} to ${max}`);
+}
+
+function optionalInRange(option: string, value: number | undefined): number | undefined {
+  return value === undefined ? undefined : inRange(option, value, 1, 36_500);
+}
+
+function isSame(a: RepositoryConfiguration, b: RepositoryConfiguration): boolean {
+  return JSON.stringify(acceptedFrom(a)) === JSON.stringify({ ...acceptedFrom(a), ...acceptedFrom(b) });
+}
+
+/**
+ * Fetches and verifies the descriptor against the anchors (R-ADD-03 … R-ADD-06).
+ *
+ * @param granted Weakenings answered yes.
+ * @throws {PeipkgError} `authorisation-required`, `anchor-mismatch`, `signature`, `format`, `transport`
+ */
+export async function fetchRepositoryAdd(
+  access: RepositoryAccess,
+  plan: RepositoryAddPlan,
+  granted: readonly Weakening[] = [],
+): Promise<RepositoryCeremony> {
+  const { configuration } = plan;
+  for (const weakening of plan.weakenings) {
+    if (!granted.some(({ action }) => action === weakening.action)) throw weakeningError(weakening);
+  }
+  warnAll(access, repositoryWarnings(access, configuration));
+  const recorded: Recorded = plan.hadFile
+    ? readRecorded(access, configuration.handle, "active")
+    : { state: undefined, catalogue: undefined };
+  // Anchors are the operator's word of now, so they decide again; floors and revocations stay.
+  const state = recorded.state === undefined ? undefined : { ...recorded.state, keys: [] };
+  const verified = await fetchDescriptor(access, configuration, state);
+  warnAll(access, verified.warnings);
+  const { descriptor } = verified;
+  const anchors = configuration.trustAnchors.map((fingerprint) => ({
+    fingerprint,
+    matches: descriptor.keys.some((key) => key.fingerprint === fingerprint),
+  }));
+  return {
+    plan,
+    repositoryName: descriptor.repositoryName,
+    keys: descriptor.keys.map(({ fingerprint, status, validUntil }) => ({
+      fingerprint,
+      status,
+      validUntil,
+      matches: configuration.trustAnchors.includes(fingerprint),
+    })),
+    anchors,
+    asksTrust: !isUnsigned(configuration),
+    verified,
+    recorded,
+  };
+}
+
+/**
+ * Fetches and verifies the active index and records everything together (R-ADD-08 … R-ADD-11). On failure what this
+ * call wrote is taken back (C-REPO-07).
+ *
+ * @returns Index version and number of packages.
+ */
+export async function commitRepositoryAdd(
+  access: RepositoryAccess,
+  ceremony: RepositoryCeremony,
+): Promise<{ readonly indexVersion: number; readonly packages: number }> {
+  const { plan, verified, recorded } = ceremony;
+  const { configuration } = plan;
+  const { handle } = configuration;
+  let undo = () => {};
+  try {
+    const index = await fetchIndex(access, configuration, verified, recorded, "active");
+    warnAll(access, index.warnings);
+    if (!plan.hadFile) await forget(access, handle);
+    const packages = await recordIndex(access, configuration, verified, index, recorded, {
+      via: "command",
+      beforeCommit: () => {
+        if (plan.writesFile) undo = writeConfiguration(access, configuration);
+      },
+    });
+    if (packages === undefined) {
+      throw ruleError("PLAN_STALE", `cannot add repository "${handle}": its state changed meanwhile`, {
+        repository: handle,
+      });
+    }
+    const { indexVersion } = index.stamp;
+    access.audit({ type: "peipkg.repo-add", outcome: "success", repo: handle });
+    access.session.emit({ kind: "repository", name: handle, result: "added", indexVersion, packages });
+    return { indexVersion, packages };
+  } catch (error) {
+    undo();
+    if (recorded.state === undefined) removeCache(access, handle);
+    if (error instanceof PeipkgError) {
+      const reason = error.detail.rule ?? error.code;
+      access.audit({ type: "peipkg.repo-add", outcome: "rejection", reason, detail: error.message, repo: handle });
+    }
+    throw error;
+  }
+}
+
+/** Writes the file and says how to take that back. */
+function writeConfiguration(access: RepositoryAccess, configuration: RepositoryConfiguration): () => void {
+  const name = repositoryFileName(configuration.handle);
+  using directory = openConfigurationForWriting(access);
+  const previous = readSmallFile(directory, name, CONFIGURATION_BYTES);
+  writeRepositoryFile(directory, configuration);
+  return () => {
+    using again = openConfigurationForWriting(access);
+    if (previous === undefined) removeRepositoryFile(again, configuration.handle);
+    else writeFileDurably(again, name, previous, 0o644);
+  };
+}
+
+function openConfigurationForWriting(access: RepositoryAccess): Directory {
+  const directory = access.openConfiguration(true);
+  if (directory === undefined) throw new PeipkgError("internal", "the configuration directory was not created");
+  return directory;
+}
+
+function removeCache(access: RepositoryAccess, handle: string): void {
+  using metadata = access.openCache("metadata", false);
+  if (metadata !== undefined) removeCachedIndexes(metadata, handle);
+}
+
+/** Deletes recorded state that belongs to no file (R-RM-01, R-ADD-13). */
+async function forget(access: RepositoryAccess, handle: string): Promise<void> {
+  const isThere = access.read((database) =>
+    database !== undefined && readRepositoryState(database, handle) !== undefined
+  );
+  if (!isThere) return;
+  await access.write((database) => database.write(() => removeRepositoryState(database, handle)));
+}
+
+/** One configured repository as shown (C-REPO-10). */
+export type RepositoryListing =
+  | {
+    readonly kind: "valid";
+    readonly configuration: RepositoryConfiguration;
+    readonly trusted: boolean;
+    readonly stale: boolean;
+    /** Seconds since the epoch. */
+    readonly lastRefreshAt: number | undefined;
+    readonly indexGenerated: string | undefined;
+    readonly indexVersion: number | undefined;
+    readonly packages: number;
+  }
+  | { readonly kind: "invalid"; readonly handle: string; readonly problem: PeipkgError };
+
+/** Lists repositories by priority, then name; invalid files come last, each with a warning. */
+export function listRepositories(access: RepositoryAccess): readonly RepositoryListing[] {
+  using directory = access.openConfiguration(false);
+  return readRepositoryFiles(directory).map((file): RepositoryListing => {
+    if (file.kind === "invalid") {
+      warnAll(access, [{ rule: "W_REPO_INVALID", text: `repository "${file.handle}": ${file.problem.message}` }]);
+      return file;
+    }
+    const { configuration } = file;
+    const { state, catalogue } = readRecorded(access, file.handle, "active");
+    const trusted = state !== undefined &&
+      (isUnsigned(configuration) || hasAcceptableKey(state, access.startedAt));
+    return {
+      kind: "valid",
+      configuration,
+      trusted,
+      stale: trusted && ageFinding(access, configuration) !== undefined,
+      lastRefreshAt: state?.lastRefreshAt,
+      indexGenerated: catalogue?.generatedAt,
+      indexVersion: catalogue?.indexVersion,
+      packages: access.read((database) => database === undefined ? 0 : countPackages(database, file.handle)),
+    };
+  });
+}
+
+/**
+ * Removes file, recorded state and cached metadata; installed packages stay (R-RM-01, R-RM-02, C-REPO-11).
+ *
+ * @returns false when the name was not configured.
+ */
+export async function removeRepository(access: RepositoryAccess, handle: string): Promise<boolean> {
+  using directory = access.openConfiguration(false);
+  const isThere = directory !== undefined && handle !== "" && !handle.includes("/") &&
+    directory.status(repositoryFileName(handle)) !== undefined;
+  if (!isThere) return false;
+  const hasState = access.read((database) =>
+    database !== undefined && readRepositoryState(database, handle) !== undefined
+  );
+  // The file goes first: state without a file counts as absent, a file without state would ask for trust again.
+  removeRepositoryFile(directory, handle);
+  if (hasState) await access.write((database) => database.write(() => removeRepositoryState(database, handle)));
+  removeCache(access, handle);
+  access.audit({ type: "peipkg.repo-remove", outcome: "success", repo: handle });
+  access.session.emit({ kind: "repository", name: handle, result: "removed" });
+  return true;
+}
+
+/**
+ * Deletes cached metadata and recorded state of names that are not configured, and nothing else (R-RM-03).
+ *
+ * @returns Names of the files deleted; `undefined` when there is no cache.
+ */
+export async function cleanRepositories(access: RepositoryAccess): Promise<readonly string[] | undefined> {
+  using directory = access.openConfiguration(false);
+  const configured = new Set(readRepositoryFiles(directory).map((file) => file.handle));
+  const left = access.read((database) => database === undefined ? [] : listRepositoryStates(database))
+    .filter((handle) => !configured.has(handle));
+  if (left.length > 0) {
+    await access.write((database) =>
+      database.write(() => {
+        for (const handle of left) removeRepositoryState(database, handle);
+      })
+    );
+  }
+  using metadata = access.openCache("metadata", false);
+  if (metadata === undefined) return undefined;
+  const files = listOrphanedFiles(metadata, configured);
+  for (const name of files) metadata.unlink(name);
+  return files;
+}
