@@ -12,6 +12,7 @@ export { isPackageName, type PackageName } from "./core/identity/package_name.ts
 export type { Considered, Rejection, RejectionSuggestion, Requirement } from "./core/resolver/derivation.ts";
 export { formatTimestamp } from "./core/identity/timestamp.ts";
 export {
+  type HistoryEntry,
   listAnnotations,
   type ListFilters,
   listPackages,
@@ -20,6 +21,8 @@ export {
   packageFiles,
   type PackageSummary,
   type PathOwnership,
+  transactionEntry,
+  transactionHistory,
 } from "./core/operations/query.ts";
 export { verifyInstalled, type VerifyProblem, type VerifyReport } from "./core/operations/verify.ts";
 export {
@@ -42,3 +45,4 @@ export {
   type WhyAnswer,
 } from "./core/operations/inspect.ts";
 export type { SettingSource, SettingValue } from "./core/config/settings.ts";
+export { refreshRepositories, type RefreshResult } from "./core/operations/refresh.ts";

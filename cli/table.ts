@@ -256,6 +256,24 @@ const UNDO: CommandSpec = {
   load: () => import("./commands/undo.ts"),
 };
 
+// --- Repositories ----------------------------------------------------------------------------------------------
+const REFRESH: CommandSpec = {
+  name: "refresh",
+  group: "repositories",
+  summary: "fetch newer metadata from repositories",
+  description: [
+    "Fetches and verifies the metadata of the named repositories, or of all enabled ones. Each stands for itself: a " +
+    "failure leaves its state as it was. A repository without trust state runs the ceremony from its anchors.",
+  ],
+  operands: [packages("repository", "repository", true)],
+  options: [],
+  needs: "installation",
+  output: "events",
+  statusOne: "at least one repository failed",
+  examples: [{ line: "peipkg refresh", meaning: "refresh all repositories" }],
+  load: () => import("./commands/refresh.ts"),
+};
+
 // --- Information -----------------------------------------------------------------------------------------------
 const LIST: CommandSpec = {
   name: "list",
@@ -420,6 +438,30 @@ const CONFIG: CommandSpec = {
   statusOne: "with --check, a configuration file is wrong",
   examples: [{ line: "peipkg config --changed", meaning: "show what was set" }],
   load: () => import("./commands/config.ts"),
+};
+
+// --- History and recovery --------------------------------------------------------------------------------------
+const HISTORY: CommandSpec = {
+  name: "history",
+  group: "history",
+  summary: "list transactions, newest first",
+  operands: [{ label: "id", kind: "number", optional: true }],
+  synopses: ["[options]", "<id>"],
+  options: [
+    number("count", "N", "show at most N; 0 shows all (default 20)", 0, { short: "n" }),
+    {
+      name: "package",
+      value: { label: "NAME", kind: "installed" },
+      summary: "only transactions that changed this package",
+    },
+  ],
+  needs: "installation",
+  output: "document",
+  examples: [{ line: "peipkg history -n 5", meaning: "show the last five" }, {
+    line: "peipkg history 47",
+    meaning: "show what one transaction did",
+  }],
+  load: () => import("./commands/history.ts"),
 };
 
 // --- Maintenance -----------------------------------------------------------------------------------------------
@@ -590,6 +632,7 @@ export const PEIPKG_COMMANDS: readonly CommandSpec[] = [
   UPGRADE,
   DOWNGRADE,
   UNDO,
+  REFRESH,
   LIST,
   INFO,
   FILES,
@@ -599,6 +642,7 @@ export const PEIPKG_COMMANDS: readonly CommandSpec[] = [
   STATS,
   VERIFY,
   CONFIG,
+  HISTORY,
   CLEAN,
   MARK,
   LOCK,
