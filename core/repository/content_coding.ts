@@ -1,6 +1,6 @@
 /** Content codings of metadata, decoded and bounded here instead of by the runtime (R-HTTP-02, R-HTTP-03). */
-import { ruleError } from "../errors.ts";
-import { decompressZstd } from "../format/zstd.ts";
+import { PeipkgError, ruleError } from "../errors.ts";
+import { ZstdDecoder } from "../format/zstd.ts";
 
 export type ContentCoding = "identity" | "gzip" | "zstd";
 
@@ -17,6 +17,13 @@ export function parseCoding(text: string | undefined): ContentCoding | undefined
   return coding === "gzip" || coding === "zstd" ? coding : undefined;
 }
 
+/** What is decoded, and how its size is refused. */
+export interface DecodePlace {
+  readonly url: string;
+  readonly repository: string;
+  readonly limitBytes: number;
+}
+
 /**
  * Removes a content coding from a stream.
  *
@@ -25,7 +32,7 @@ export function parseCoding(text: string | undefined): ContentCoding | undefined
 export async function* decodeContent(
   chunks: AsyncIterable<Uint8Array>,
   coding: ContentCoding,
-  where: { readonly url: string; readonly repository: string },
+  where: DecodePlace,
 ): AsyncGenerator<Uint8Array> {
   if (coding === "identity") return yield* chunks;
   let source: { failure: unknown } | undefined;
@@ -42,11 +49,13 @@ export async function* decodeContent(
     }
   })();
   try {
-    yield* coding === "gzip" ? gunzip(guarded) : decompressZstd(guarded);
+    yield* coding === "gzip" ? gunzip(guarded) : unzstd(guarded, where);
   } catch (cause) {
     if (source !== undefined) throw source.failure;
+    if (cause instanceof PeipkgError && cause.detail.rule === "E_LIMIT_DECOMPRESSED") throw sizeError(where);
     throw ruleError("E_HTTP_ENCODING", `cannot fetch "${where.url}": its ${coding} content coding is damaged`, {
-      ...where,
+      url: where.url,
+      repository: where.repository,
       cause,
     });
   }
@@ -54,4 +63,26 @@ export async function* decodeContent(
 
 async function* gunzip(chunks: AsyncIterable<Uint8Array<ArrayBuffer>>): AsyncGenerator<Uint8Array> {
   yield* ReadableStream.from(chunks).pipeThrough(new DecompressionStream("gzip"));
+}
+
+async function* unzstd(chunks: AsyncIterable<Uint8Array>, where: DecodePlace): AsyncGenerator<Uint8Array> {
+  const decoded: Uint8Array[] = [];
+  using decoder = new ZstdDecoder({
+    output: (bytes) => void decoded.push(bytes.slice()),
+    bound: () => where.limitBytes,
+  });
+  for await (const chunk of chunks) {
+    await decoder.push(chunk);
+    yield* decoded.splice(0);
+  }
+  await decoder.finish();
+  yield* decoded.splice(0);
+}
+
+/** The refusal of a document larger than its limit (R-HTTP-02). */
+export function sizeError(place: DecodePlace): PeipkgError {
+  return ruleError("E_SIZE_BOUND", `cannot fetch "${place.url}": it is larger than ${place.limitBytes} bytes`, {
+    repository: place.repository,
+    url: place.url,
+  });
 }

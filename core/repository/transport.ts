@@ -9,7 +9,7 @@ import { PeipkgError, ruleError, SystemCallError } from "../errors.ts";
 import { NetworkError } from "../system.ts";
 import type { HttpResponse, ReadableFile } from "../system.ts";
 import type { RepositoryContext } from "./context.ts";
-import { type ContentCoding, decodeContent, OFFERED_CODINGS, parseCoding } from "./content_coding.ts";
+import { type ContentCoding, decodeContent, OFFERED_CODINGS, parseCoding, sizeError } from "./content_coding.ts";
 import { chooseProxy } from "./proxy.ts";
 
 /** Caps of metadata, of wire and decoded bytes alike (R-HTTP-02). */
@@ -84,13 +84,6 @@ export function codingError(url: string, repository: string, coding: string): Pe
 function checkDeclaredLength(request: DocumentRequest, response: OpenResponse): void {
   const declared = Number(response.header("content-length") ?? "0");
   if (declared > request.limitBytes) throw sizeError(request);
-}
-
-function sizeError(request: { readonly url: string; readonly repository: string; readonly limitBytes: number }) {
-  return ruleError("E_SIZE_BOUND", `cannot fetch "${request.url}": it is larger than ${request.limitBytes} bytes`, {
-    repository: request.repository,
-    url: request.url,
-  });
 }
 
 /** Passes chunks on until the limit is passed. */
