@@ -15,6 +15,7 @@ import { dpkg } from "./peers/dpkg.ts";
 import { floor } from "./peers/floor.ts";
 import { pacman } from "./peers/pacman.ts";
 import { peipkgPeer, prepareProgram, startProgram } from "./peers/peipkg.ts";
+import type { Program } from "./peers/peipkg.ts";
 import { rpm } from "./peers/rpm.ts";
 import { runCatalogue } from "./catalogue.ts";
 import { renderReport, summarise } from "./report.ts";
@@ -58,6 +59,16 @@ async function currentCommit(): Promise<string> {
   return new TextDecoder().decode(stdout).trim();
 }
 
+/** The bundled program; nothing when the tree does not bundle, so that the peers can still be measured. */
+async function prepareOwn(directory: string): Promise<Program | undefined> {
+  try {
+    return await prepareProgram(directory);
+  } catch (error) {
+    log(`without peipkg: ${error instanceof Error ? error.message : String(error)}`);
+    return undefined;
+  }
+}
+
 async function takePart(peers: readonly Peer[]): Promise<readonly Peer[]> {
   const taking: Peer[] = [];
   for (const peer of peers) {
@@ -80,13 +91,12 @@ async function main(): Promise<void> {
 
   const workload = await prepareWorkload(`${base}/trees`, options.quick ? QUICK : FULL);
   for (const [name, set] of Object.entries(workload.sets)) log(`${name}: ${describeSet(set)}`);
-  const program = await prepareProgram(`${base}/peipkg-program`);
-  const profile = options.profile;
-  const profiling = profile === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${profile}`];
-  const own = peipkgPeer({ ...program, runtimeOptions: profiling }, program);
+  const program = options.without.includes("peipkg") ? undefined : await prepareOwn(`${base}/peipkg-program`);
+  const profiling = options.profile === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${options.profile}`];
+  const own = program === undefined ? [] : [peipkgPeer({ ...program, runtimeOptions: profiling }, program)];
   const directory = `${base}/packages`;
   const peers: Peer[] = [];
-  for (const peer of await takePart([floor, pacman, rpm, dpkg, own])) {
+  for (const peer of await takePart([floor, pacman, rpm, dpkg, ...own])) {
     log(`${peer.name}: checks ${peer.checks}`);
     try {
       await peer.pack(workload, directory);
@@ -107,8 +117,10 @@ async function main(): Promise<void> {
   const context: Context = { workload, directory, scratch, peers, servers, results, wanted, log };
 
   const empty = "start: empty Deno program";
-  if (wanted(empty) && peers.includes(own)) {
-    await runCommand(context, empty, own, { command: startProgram(program, "empty", []) }, 7 * rounds);
+  if (program !== undefined && wanted(empty)) {
+    for (const peer of own) {
+      await runCommand(context, empty, peer, { command: startProgram(program, "empty", []) }, 7 * rounds);
+    }
   }
   await runReads(context, media, 7 * rounds);
   await runCatalogue(context, media, program, 2 * rounds);

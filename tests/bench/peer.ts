@@ -77,9 +77,10 @@ export async function once(directory: string, step: string, work: () => Promise<
   await Deno.writeTextFile(marker, "");
 }
 
+/** Whether a program starts and knows its version. */
 export async function isInstalled(program: string): Promise<boolean> {
   return await new Deno.Command(program, { args: ["--version"], stdout: "null", stderr: "null" }).output()
-    .then(() => true, () => false);
+    .then(({ success }) => success, () => false);
 }
 
 /** Runs at most two jobs at once. */

@@ -4,7 +4,7 @@ import type { Sample } from "./measure.ts";
 import type { Invocation, Peer, Source } from "./peer.ts";
 import { openBenchRoot } from "./root.ts";
 import type { BenchRoot, Medium } from "./root.ts";
-import type { SetName, Workload } from "./workload.ts";
+import type { BenchPackage, SetName, Workload } from "./workload.ts";
 
 /** Workload name → peer name → samples in order of time. */
 export type Results = Map<string, Map<string, Sample[]>>;
@@ -39,35 +39,48 @@ async function measureWrite(peer: Peer, root: BenchRoot, invocation: Invocation)
   return { ...sample, writtenBytes: before === undefined || after === undefined ? undefined : after - before };
 }
 
+/** Whether the packages' files are there, or gone; a program that did nothing quickly must not win. */
+async function insist(root: BenchRoot, packages: readonly BenchPackage[], present: boolean): Promise<void> {
+  for (const { name, files } of packages) {
+    let count = 0;
+    const visit = async (path: string): Promise<void> => {
+      for await (const entry of Deno.readDir(path)) {
+        if (entry.isDirectory) await visit(`${path}/${entry.name}`);
+        else count++;
+      }
+    };
+    await visit(`${root.path}/usr/share/${name}`).catch(() => undefined);
+    const expected = present ? files : 0;
+    if (count !== expected) throw new Error(`${name} has ${count} file(s) where ${expected} were expected`);
+  }
+}
+
 /** Statuses of peers' verification that found differences: times or owners that a root made for a test has. */
 const FINDINGS = [1, 2];
 
-/** A root from its first install to its emptying; yields up to five workloads from one root. */
+const LIFE = ["install set", "verify set", "upgrade 5 %", "remove all"] as const;
+
+/** A root from its first install to its emptying; yields up to four workloads from one root. */
 async function measureLife(context: Context, peer: Peer, medium: Medium): Promise<void> {
-  const { directory, workload } = context;
+  const { directory } = context;
+  const { set, changed } = context.workload.sets;
   const source: Source = { kind: "files" };
+  const keep = (step: (typeof LIFE)[number], sample: Sample): void => {
+    const workload = `${step} (${medium})`;
+    if (context.wanted(workload)) record(context, workload, peer, sample);
+  };
   await using root = await openBenchRoot(medium, context.scratch);
   await peer.prepareRoot(root.path, directory, source);
   await peer.offer(root.path, directory, "set", source);
-  const set = workload.sets.set;
-  const steps = ["install set", "verify set", "upgrade 5 %", "remove all"].map((step) => `${step} (${medium})`);
-  record(
-    context,
-    steps[0] ?? "",
-    peer,
-    await measureWrite(peer, root, peer.install(root.path, directory, "set", set, source)),
-  );
+  keep("install set", await measureWrite(peer, root, peer.install(root.path, directory, "set", set, source)));
+  await insist(root, set, true);
   const verify = peer.verify(root.path);
-  if (verify !== undefined) record(context, steps[1] ?? "", peer, await measure(verify, { accept: FINDINGS }));
+  if (verify !== undefined) keep("verify set", await measure(verify, { accept: FINDINGS }));
   await peer.offer(root.path, directory, "changed", source);
-  const changed = workload.sets.changed;
-  record(
-    context,
-    steps[2] ?? "",
-    peer,
-    await measureWrite(peer, root, peer.upgrade(root.path, directory, changed, source)),
-  );
-  record(context, steps[3] ?? "", peer, await measureWrite(peer, root, peer.remove(root.path, changed)));
+  keep("upgrade 5 %", await measureWrite(peer, root, peer.upgrade(root.path, directory, changed, source)));
+  await insist(root, changed, true);
+  keep("remove all", await measureWrite(peer, root, peer.remove(root.path, changed)));
+  await insist(root, changed, false);
 }
 
 async function measureInstall(
@@ -78,18 +91,21 @@ async function measureInstall(
   name: string,
   source: Source,
 ): Promise<void> {
+  const packages = context.workload.sets[set];
   await using root = await openBenchRoot(medium, context.scratch);
   await peer.prepareRoot(root.path, context.directory, source);
   await peer.offer(root.path, context.directory, set, source);
-  const install = peer.install(root.path, context.directory, set, context.workload.sets[set], source);
-  record(context, name, peer, await measureWrite(peer, root, install));
+  const install = peer.install(root.path, context.directory, set, packages, source);
+  const sample = await measureWrite(peer, root, install);
+  await insist(root, packages, true);
+  record(context, name, peer, sample);
 }
 
 /** One life per peer and medium, `rounds` times, peers taking turns so that a slow minute hits all. */
 export async function runLives(context: Context, media: readonly Medium[], rounds: number): Promise<void> {
   for (let round = 0; round < rounds; round++) {
     for (const medium of media) {
-      if (!context.wanted(`install set (${medium})`)) continue;
+      if (!LIFE.some((step) => context.wanted(`${step} (${medium})`))) continue;
       for (const peer of context.peers) await attempt(context, peer, () => measureLife(context, peer, medium));
     }
   }
@@ -149,6 +165,7 @@ export async function runReads(context: Context, media: readonly Medium[], round
       await peer.prepareRoot(root.path, context.directory, source);
       await peer.offer(root.path, context.directory, "thousands", source);
       await measure(peer.install(root.path, context.directory, "thousands", thousands, source));
+      await insist(root, thousands, true);
       for (const [name, invocationOf] of cases) {
         const invocation = invocationOf(peer, root.path);
         if (invocation === undefined || !context.wanted(name)) continue;

@@ -17,13 +17,13 @@ async function packOne(entry: BenchPackage, out: string): Promise<void> {
     const options = "!all,use-set,type,uid,gid,mode,time,size,sha256,link";
     const owner = ["--uid", "0", "--gid", "0", "--uname", "root", "--gname", "root"] as const;
     const mtree = await new Deno.Command("bsdtar", {
-      args: ["-cnzf", ".MTREE", ...owner, "--format=mtree", `--options=${options}`, ".PKGINFO", "usr"],
+      args: ["-czf", ".MTREE", ...owner, "--format=mtree", `--options=${options}`, ".PKGINFO", "usr"],
       cwd: entry.tree,
     }).output();
     if (!mtree.success) throw new Error(`bsdtar failed on ${entry.name}`);
     await prepare(
       [
-        ...["bsdtar", "-cnf", `${out}/${fileName(entry)}`, ...owner, "--zstd", `--options=compression-level=${LEVEL}`],
+        ...["bsdtar", "-cf", `${out}/${fileName(entry)}`, ...owner, "--zstd", `--options=compression-level=${LEVEL}`],
         ...[".PKGINFO", ".MTREE", "usr"],
       ] as const satisfies readonly [string, ...string[]],
       { cwd: entry.tree },
@@ -35,7 +35,7 @@ async function packOne(entry: BenchPackage, out: string): Promise<void> {
 
 function command(root: string, ...args: readonly string[]): Invocation {
   return {
-    command: ["pacman", "--noconfirm", "--noprogressbar", "--root", root, "--config", `${root}.pacman.conf`, ...args],
+    command: ["pacman", "--noconfirm", "--root", root, "--config", `${root}.pacman.conf`, ...args],
   };
 }
 
@@ -45,7 +45,7 @@ export const pacman: Peer = {
   isDurable: false,
   async missing() {
     for (const program of ["pacman", "repo-add", "bsdtar", "gpg"]) {
-      if (!(await isInstalled(program))) return "apt-get install pacman-package-manager libarchive-tools gnupg";
+      if (!(await isInstalled(program))) return "apt-get install pacman-package-manager makepkg libarchive-tools gnupg";
     }
     return undefined;
   },

@@ -70,7 +70,17 @@ export const rpm: Peer = {
         const files = workload.sets[set].map((entry) => `${out}/${fileName(entry)}`);
         await prepare(
           [
-            ...["rpmsign", "--define", `_gpg_path ${home}`, "--define", `_gpg_name ${id}`, "--addsign", ...files],
+            ...[
+              "rpmsign",
+              "--define",
+              "__gpg /usr/bin/gpg",
+              "--define",
+              `_gpg_path ${home}`,
+              "--define",
+              `_gpg_name ${id}`,
+              "--addsign",
+              ...files,
+            ],
           ] as const satisfies readonly [string, ...string[]],
         );
       });
