@@ -28,7 +28,9 @@ import { acquireWriterLock, readHolder } from "../fs/lock.ts";
 import { type Architecture, isArchitecture } from "../identity/architecture.ts";
 import type { CacheArea } from "../repository/context.ts";
 import { RateLimit } from "../repository/transport.ts";
-import { Database, DATABASE_FILE, type StateDirectory } from "../store/database.ts";
+import { Database, type StateDirectory } from "../store/database.ts";
+import { DATABASE_FILE } from "../store/state_directory.ts";
+import { readOwners } from "../store/installed.ts";
 import { pendingTransaction } from "../store/journal.ts";
 import type { Directory, RootDirectory, Session } from "../system.ts";
 import type { RepositoryAccess, RepositoryAuditEvent } from "./repository_access.ts";
@@ -165,6 +167,13 @@ export class Workspace implements RepositoryAccess, Disposable {
   /** T-COLL-15 */
   get reservedPaths(): readonly string[] {
     return reservedPaths(this.layout);
+  }
+
+  /** Package that owns the running program, if it lies in this installation (T-RM-09). */
+  programOwner(database: Database): string | undefined {
+    const path = this.session.system.machine.programPath;
+    if (path === undefined || !this.isSystemRoot) return undefined;
+    return readOwners(database, path)[0]?.package;
   }
 
   warn(warning: Warning): void {

@@ -9,7 +9,7 @@
  * 4. The file SQLite opened by path is the one below the pinned state directory (T-DB-01).
  */
 import { DatabaseSync, type SQLInputValue, type SQLOutputValue, type StatementSync } from "node:sqlite";
-import { PeipkgError, ruleError, SystemCallError } from "../errors.ts";
+import { PeipkgError, ruleError } from "../errors.ts";
 import type { Architecture } from "../identity/architecture.ts";
 import type { Directory, Session } from "../system.ts";
 import {
@@ -20,6 +20,7 @@ import {
   type SchemaObject,
   splitStatements,
 } from "./schema.ts";
+import { checkOpenedFile, checkStateIsPrivate, DATABASE_FILE, hasDatabase } from "./state_directory.ts";
 import { commitFailureIsCertain, openFailure, statementFailure } from "./sqlite_failure.ts";
 
 /** A value bound to a statement. */
@@ -60,8 +61,6 @@ export type CommitOutcome =
   | { readonly kind: "committed" }
   | { readonly kind: "not-committed" | "unknown"; readonly error: PeipkgError };
 
-export const DATABASE_FILE = "db.sqlite";
-const DATABASE_FILES = [DATABASE_FILE, `${DATABASE_FILE}-wal`, `${DATABASE_FILE}-shm`] as const;
 const DATABASE_MODE = 0o644;
 const BUSY_TIMEOUT_MILLISECONDS = 5000;
 
@@ -209,7 +208,7 @@ export class Database implements Disposable {
   static create(session: Session, state: StateDirectory, facts: CreationFacts): Database {
     checkStateIsPrivate(session, state);
     // Made by us and not by SQLite: the mode must not depend on the umask, and the log files inherit it.
-    if (!hasDatabaseFile(state)) {
+    if (state.directory.status(DATABASE_FILE) === undefined) {
       using _file = state.directory.createFile(DATABASE_FILE, DATABASE_MODE);
     }
     hasDatabase(state, "writer");
@@ -307,6 +306,12 @@ export class Database implements Disposable {
     this.statement(
       "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
     ).run(key, value);
+  }
+
+  /** Raises the recorded layout version, inside the transaction that changes the layout (T-SCHEMA-02). */
+  recordSchemaVersion(version: number): void {
+    this.setMeta("schema_version", String(version));
+    this.#schemaVersion = version;
   }
 
   /** Counter of changes to what planning reads (T-DB-14). */
@@ -490,45 +495,4 @@ function connect(session: Session, state: StateDirectory, readOnly: boolean): Da
     connection.close();
     throw error;
   }
-}
-
-/** T-DB-01: SQLite follows links by itself, so what it opened is compared with what lies below the pinned directory. */
-function checkOpenedFile(session: Session, state: StateDirectory): void {
-  const status = state.directory.status(DATABASE_FILE);
-  if (status === undefined || !session.system.machine.holdsOpenFile(status.device, status.inode)) {
-    throw ruleError("STATE_UNSAFE", `cannot open the package database: another file was opened in its place`, {
-      path: `${state.directory.path}/${DATABASE_FILE}`,
-    });
-  }
-}
-
-function hasDatabaseFile(state: StateDirectory): boolean {
-  return state.directory.status(DATABASE_FILE) !== undefined;
-}
-
-/** Proves that SQLite will meet regular files only (T-DB-01) and tells whether there is a database at all. */
-function hasDatabase(state: StateDirectory, mode: "reader" | "writer"): boolean {
-  try {
-    for (const name of DATABASE_FILES) {
-      const status = state.directory.status(name);
-      if (status === undefined || (status.type === "file" && status.links === 1)) continue;
-      const found = status.type === "file" ? `it has ${status.links} names` : "it is not a regular file";
-      throw ruleError("STATE_UNSAFE", `cannot open the package database: ${name} is unsafe, ${found}`, {
-        path: `${state.directory.path}/${name}`,
-      });
-    }
-    return (state.directory.status(DATABASE_FILE)?.sizeBytes ?? 0) > 0;
-  } catch (error) {
-    throw error instanceof SystemCallError ? openFailure(error, mode) : error;
-  }
-}
-
-/** T-DB-11: on a kernel without KACS, owner and mode bits are what protects the journal from forgery. */
-function checkStateIsPrivate(session: Session, state: StateDirectory): void {
-  if (state.hasKacs) return;
-  const { uid, mode } = state.directory.selfStatus();
-  const isOurs = uid === 0 || uid === session.system.machine.euid;
-  if (isOurs && (mode & 0o022) === 0) return;
-  const found = isOurs ? "it is writable by others" : `it belongs to user ${uid}`;
-  throw ruleError("STATE_UNSAFE", `cannot write to the state directory: ${found}`, { path: state.directory.path });
 }
