@@ -1,6 +1,7 @@
 /** Orphans: packages whose origin can no longer be trusted for them (R-ORPH-01). */
 import { readRepositoryFiles, type RepositoryFile } from "../config/repo_file.ts";
 import { hasAcceptableKey } from "../repository/trust.ts";
+import type { RepositoryRank } from "../resolver/problem.ts";
 import type { Database } from "../store/database.ts";
 import { readRepositoryState } from "../store/repository_state.ts";
 import type { Workspace } from "./workspace.ts";
@@ -30,6 +31,16 @@ export function openOrphanTest(workspace: Workspace, database: Database): Orphan
     known.set(origin, isOrphan);
     return isOrphan;
   };
+}
+
+/** Every configured repository that may still be trusted, with its priority; what the resolver ranks origins by. */
+export function rankRepositories(workspace: Workspace, database: Database): readonly RepositoryRank[] {
+  const isOrphaned = openOrphanTest(workspace, database);
+  return readConfigured(workspace).flatMap((file) =>
+    file.kind === "valid" && !isOrphaned(file.handle)
+      ? [{ handle: file.handle, priority: file.configuration.priority }]
+      : []
+  );
 }
 
 function readConfigured(workspace: Workspace): readonly RepositoryFile[] {
