@@ -1,5 +1,39 @@
 /** What is broken in an installed set before anything is planned (S-SEARCH-07). */
-import type { Breakage, InstalledSource } from "./problem.ts";
+import type { Breakage, InstalledPackage, InstalledSource, RelationEntry } from "./problem.ts";
+import { compareText, meets } from "./satisfaction.ts";
 
-/** Finds every unsatisfied dependency and active conflict of the whole set, by package name, then entry. */
-export declare function findBreakage(installed: Omit<InstalledSource, "breakage">): readonly Breakage[];
+/**
+ * Finds every unsatisfied dependency and active conflict of the whole set, by package name, then entry.
+ *
+ * @see S-SEARCH-07
+ */
+export function findBreakage(installed: Omit<InstalledSource, "breakage">): readonly Breakage[] {
+  const found: Breakage[] = [];
+  for (const name of [...installed.names()].sort(compareText)) {
+    const item = installed.get(name);
+    if (item === undefined) continue;
+    for (const entry of item.dependencies) {
+      if (satisfiers(entry, item, installed).length > 0) continue;
+      found.push({ kind: "dependency", package: item.name, entry: entry.name, with: undefined });
+    }
+    for (const entry of item.conflicts) {
+      for (const other of satisfiers(entry, item, installed)) {
+        if (other.name === item.name) continue;
+        found.push({ kind: "conflict", package: item.name, entry: entry.name, with: other.name });
+      }
+    }
+  }
+  return found;
+}
+
+function satisfiers(
+  entry: RelationEntry,
+  declaring: InstalledPackage,
+  installed: Omit<InstalledSource, "breakage">,
+): readonly InstalledPackage[] {
+  const named = installed.get(entry.name);
+  const providers = installed.providersOf(entry.name).filter((provider) => provider.name !== entry.name);
+  const all = named === undefined ? providers : [named, ...providers];
+  return all.filter((other) => meets(entry, declaring.architecture, other))
+    .sort((a, b) => compareText(a.name, b.name));
+}

@@ -25,7 +25,7 @@ export interface Considered {
   readonly installed: boolean;
   /** How it matches: by its own name, or by a `provides` entry with this version (`""`: unversioned). */
   readonly provides: string | undefined;
-  /** `undefined`: it was an option, and everything it leads to failed. */
+  /** `undefined`: nothing excludes it by itself. */
   readonly excluded: ExclusionWord | undefined;
 }
 
@@ -71,7 +71,6 @@ export type RejectionSuggestion =
   | { readonly kind: "unlock"; readonly name: string }
   | { readonly kind: "allow-critical"; readonly name: string }
   | { readonly kind: "version"; readonly name: string; readonly version: string; readonly repository: string }
-  | { readonly kind: "together"; readonly name: string }
   | { readonly kind: "without"; readonly name: string };
 
 /** Why there is no plan. Lists are in the order they are shown. */
@@ -109,5 +108,7 @@ export interface Rejection {
   readonly nearNames: readonly string[];
   /** Version installed, where the failure is about it (`E_NOT_A_DOWNGRADE`, `E_VERSION_NOT_AVAILABLE`). */
   readonly installedVersion: string | undefined;
+  /** Placements a search may make, for `E_TOO_COMPLEX`. */
+  readonly limit: number | undefined;
   readonly suggestions: readonly RejectionSuggestion[];
 }

@@ -93,6 +93,8 @@ export interface InstalledSource {
   providersOf(name: string): readonly InstalledPackage[];
   /** Packages with a `dependencies` entry of this name. */
   dependentsOn(name: string): readonly InstalledPackage[];
+  /** Packages with an `optional_dependencies` entry of this name; asked by `whyInstalled()` alone. */
+  optionalDependentsOn(name: string): readonly InstalledPackage[];
   /** Packages with a `conflicts` entry of this name. */
   conflictingWith(name: string): readonly InstalledPackage[];
   /** Packages with a `replaces` entry of this name. */
