@@ -46,3 +46,14 @@ export {
 } from "./core/operations/inspect.ts";
 export type { SettingSource, SettingValue } from "./core/config/settings.ts";
 export { refreshRepositories, type RefreshResult } from "./core/operations/refresh.ts";
+export {
+  commitRepositoryAdd,
+  fetchRepositoryAdd,
+  listRepositories,
+  planRepositoryAdd,
+  removeRepository,
+  type RepositoryAddRequest,
+  type RepositoryCeremony,
+  type RepositoryListing,
+} from "./core/operations/repositories.ts";
+export type { Weakening } from "./core/operations/accepted_configuration.ts";

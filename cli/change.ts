@@ -27,7 +27,7 @@ import { startFields } from "./run.ts";
 import { type Screen, showWarnings } from "./screen.ts";
 
 /** Reasons of the event `cancelled` (6.3). */
-type CancelReason = "declined" | "authorisation-declined" | "modified-abort";
+type CancelReason = "declined" | "authorisation-declined" | "modified-abort" | "trust-declined";
 
 /** What a verb says instead of the usual sentences. */
 export interface ChangeWording {
@@ -78,7 +78,7 @@ export async function runChange(
     return 0;
   }
   const answers = await collectAnswers(invocation, prepared);
-  if (typeof answers === "string") return cancel(screen, answers);
+  if (typeof answers === "string") return cancelChange(screen, answers);
   screen.passPrompts();
   const report = await applyChange(workspace, prepared, answers);
   tell(screen, prepared, report, wording);
@@ -95,7 +95,8 @@ function showPlan(screen: Screen, prepared: PreparedChange, wanted: boolean, wor
   for (const line of renderPlan(screen, prepared)) screen.line(line);
 }
 
-function cancel(screen: Screen, reason: CancelReason): 0 {
+/** Says that a person stopped it; nothing was changed (C-AUTH-05). */
+export function cancelChange(screen: Screen, reason: CancelReason): 0 {
   screen.line(reason === "authorisation-declined" ? "cancelled — required authorisation was not given" : "cancelled");
   screen.end("cancelled", { reason });
   return 0;
@@ -192,7 +193,7 @@ export function doneText(operations: number): string {
 function tell(screen: Screen, prepared: PreparedChange, report: ChangeReport, wording: ChangeWording): void {
   showWarnings(screen, report.warnings, WARNING_CODES);
   if (report.kind === "cancelled") {
-    cancel(screen, report.cancelReason ?? "declined");
+    cancelChange(screen, report.cancelReason ?? "declined");
     return;
   }
   for (const { name, reason } of report.marks) {

@@ -274,6 +274,83 @@ const REFRESH: CommandSpec = {
   load: () => import("./commands/refresh.ts"),
 };
 
+const REPO: CommandSpec = {
+  name: "repo",
+  group: "repositories",
+  summary: "add, list and remove repositories",
+  operands: [],
+  options: [],
+  needs: "installation",
+  output: "events",
+  subcommands: [
+    {
+      name: "add",
+      group: "repositories",
+      summary: "trust a repository and fetch its index",
+      description: [
+        "Fetches the repository's descriptor and keys, shows their fingerprints beside the ones given, and records the " +
+        "trust when they match. With a name alone the ceremony is run for an existing file.",
+        "Get the fingerprint from the publisher by a way that does not pass through the repository itself.",
+      ],
+      operands: [
+        { label: "name", kind: "text" },
+        { label: "base-url", kind: "text", optional: true },
+      ],
+      synopses: ["<name> <base-url> --anchor FINGERPRINT [options]", "<name> [-y]"],
+      requirement: "a name, or a name and a base URL are required",
+      options: [
+        {
+          name: "anchor",
+          value: { label: "FINGERPRINT", kind: "text" },
+          repeatable: true,
+          summary: "fingerprint of a key the repository signs with: 64 hexadecimal digits",
+        },
+        number("priority", "N", "rank, lower is stronger (default 50)", 1),
+        choice("policy", ["required", "optional"], "whether signatures are required (default required)"),
+        number("min-index-version", "N", "lowest index version accepted at first (default 0)", 0),
+        flag("insecure", "allow plain http; warned about on every operation"),
+        number("max-trusted-age-days", "N", "oldest trusted refresh (default 30)", 1),
+        number("max-index-staleness-days", "N", "oldest trusted index (default 90)", 1),
+        flag("replace", "change the settings of a name that is configured"),
+        YES,
+      ],
+      needs: "installation",
+      output: "events",
+      asks: true,
+      elevated: ["weaken-trust"],
+      examples: [{
+        line: "peipkg repo add official https://pkgs.peios.org --anchor 'ef86 709c …'",
+        meaning: "add a repository",
+      }],
+      load: () => import("./commands/repo/add.ts"),
+    },
+    {
+      name: "list",
+      group: "repositories",
+      summary: "list configured repositories, strongest first",
+      operands: [],
+      options: [],
+      needs: "installation",
+      output: "document",
+      examples: [{ line: "peipkg repo list", meaning: "list what is configured" }],
+      load: () => import("./commands/repo/list.ts"),
+    },
+    {
+      name: "remove",
+      group: "repositories",
+      summary: "forget a repository; its packages stay and become orphaned",
+      operands: [{ label: "name", kind: "repository" }],
+      requirement: "exactly one repository name is required",
+      options: [],
+      needs: "installation",
+      output: "events",
+      examples: [{ line: "peipkg repo remove internal", meaning: "forget a repository" }],
+      load: () => import("./commands/repo/remove.ts"),
+    },
+  ],
+  examples: [{ line: "peipkg repo list", meaning: "list what is configured" }],
+};
+
 // --- Information -----------------------------------------------------------------------------------------------
 const LIST: CommandSpec = {
   name: "list",
@@ -633,6 +710,7 @@ export const PEIPKG_COMMANDS: readonly CommandSpec[] = [
   DOWNGRADE,
   UNDO,
   REFRESH,
+  REPO,
   LIST,
   INFO,
   FILES,

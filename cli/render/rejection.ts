@@ -178,8 +178,6 @@ function suggestionText(suggestion: RejectionSuggestion): string {
       return `use --allow-critical to remove ${suggestion.name}`;
     case "version":
       return `${suggestion.name}=${suggestion.version} from ${suggestion.repository} would fit`;
-    case "together":
-      return `name ${suggestion.name} as well`;
     case "without":
       return `leave ${suggestion.name} out`;
   }

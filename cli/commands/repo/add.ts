@@ -1,0 +1,112 @@
+/** `peipkg repo add`: the trust ceremony (C-REPO-05), then the first index. */
+import {
+  type Authorisation,
+  commitRepositoryAdd,
+  fetchRepositoryAdd,
+  planRepositoryAdd,
+  type RepositoryAddRequest,
+  type RepositoryCeremony,
+  type Weakening,
+} from "../../../mod.ts";
+import { hasFlag, optionList, optionNumber, optionText, type ParsedArguments, UsageError } from "../../arguments.ts";
+import { askElevated, cancelChange, noTerminalError } from "../../change.ts";
+import { escapeText } from "../../escape.ts";
+import type { Invocation } from "../../invocation.ts";
+import { isYes, TRUST_QUESTION } from "../../prompt.ts";
+import type { Screen } from "../../screen.ts";
+
+const GROUP = /.{1,4}/g;
+
+/** Hexadecimal digits in groups of four, as people compare them. */
+export function groupedFingerprint(fingerprint: string): string {
+  return (fingerprint.match(GROUP) ?? []).join(" ");
+}
+
+/** The request; with one operand no setting may be given (C-REPO-08). */
+export function parseRepositoryAdd(args: ParsedArguments): RepositoryAddRequest {
+  const { options, operands } = args;
+  const [handle = "", baseUrl] = operands;
+  if (baseUrl === undefined) {
+    const given = Object.keys(options).find((name) => name !== "yes");
+    if (given !== undefined) {
+      throw new UsageError(args.words, `--${given} needs a base URL beside the name`, { path: args.path });
+    }
+    return { handle };
+  }
+  const policy = optionText(options, "policy");
+  const priority = optionNumber(options, "priority");
+  const minIndexVersion = optionNumber(options, "min-index-version");
+  const maxTrustedAgeDays = optionNumber(options, "max-trusted-age-days");
+  const maxIndexStalenessDays = optionNumber(options, "max-index-staleness-days");
+  return {
+    handle,
+    baseUrl,
+    anchors: optionList(options, "anchor"),
+    ...(priority === undefined ? {} : { priority }),
+    ...(policy === "optional" || policy === "required" ? { policy } : {}),
+    ...(minIndexVersion === undefined ? {} : { minIndexVersion }),
+    ...(maxTrustedAgeDays === undefined ? {} : { maxTrustedAgeDays }),
+    ...(maxIndexStalenessDays === undefined ? {} : { maxIndexStalenessDays }),
+    insecure: hasFlag(options, "insecure"),
+    replace: hasFlag(options, "replace"),
+  };
+}
+
+/** A weakening as an elevated action (C-AUTH-01). */
+function authorisationOf({ action, repository }: Weakening): Authorisation {
+  const data = action === "AUTH_WEAKEN_POLICY"
+    ? { setting: "signature_policy", from: "required", to: "optional" }
+    : { setting: "transport", from: "https", to: "plain http" };
+  return { action, subject: repository, data };
+}
+
+/** What the operator compares, escaped (C-REPO-05). */
+export function ceremonyLines({ plan, keys, anchors }: RepositoryCeremony, isTyped: boolean): readonly string[] {
+  const { handle, baseUrl } = plan.configuration;
+  return [
+    `repository "${escapeText(handle)}" (${escapeText(baseUrl)}) signs with`,
+    ...keys.map((key) => {
+      const until = key.validUntil === undefined ? "" : ` until ${escapeText(key.validUntil)}`;
+      return `  ${groupedFingerprint(key.fingerprint)}  ${key.status}${until}`;
+    }),
+    isTyped ? "given --anchor" : "configured in trust_anchors",
+    ...anchors.map(({ fingerprint, matches }) =>
+      `  ${groupedFingerprint(fingerprint)}  ${matches ? "matches" : "does not match"}`
+    ),
+  ];
+}
+
+/** Asks for every weakening by itself. @returns `undefined` when one was refused. */
+async function askWeakenings(
+  screen: Screen,
+  weakenings: readonly Weakening[],
+): Promise<readonly Weakening[] | undefined> {
+  for (const weakening of weakenings) {
+    const answer = await askElevated(screen, authorisationOf(weakening));
+    if (answer === "unavailable") throw noTerminalError(weakenings.map(authorisationOf));
+    if (answer === "no") return undefined;
+  }
+  return weakenings;
+}
+
+export async function run(invocation: Invocation): Promise<0 | 1> {
+  const { args, screen } = invocation;
+  const workspace = await invocation.workspace();
+  const request = parseRepositoryAdd(args);
+  const plan = planRepositoryAdd(workspace, request);
+  const granted = await askWeakenings(screen, plan.weakenings);
+  if (granted === undefined) return cancelChange(screen, "authorisation-declined");
+  const ceremony = await fetchRepositoryAdd(workspace, plan, granted);
+  if (ceremony.asksTrust) {
+    for (const line of ceremonyLines(ceremony, request.baseUrl !== undefined)) screen.aside(line);
+    // Without a terminal the anchors given are the comparison; they matched, or nothing had been verified.
+    const asks = !invocation.assumeYes && screen.terminal.isTerminal("stdin");
+    if (asks && !isYes(await screen.ask(TRUST_QUESTION))) return cancelChange(screen, "trust-declined");
+  }
+  screen.passPrompts();
+  await commitRepositoryAdd(workspace, ceremony);
+  const summary = `added repository "${plan.configuration.handle}"`;
+  screen.info(escapeText(summary));
+  screen.end("done", { summary, dry_run: false });
+  return 0;
+}
