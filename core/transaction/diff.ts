@@ -51,6 +51,8 @@ export class Diff {
   readonly displacedTrees: string[] = [];
   /** `.peipkg-new` rows that live on although no manifest lists them (T-ETC-05). */
   readonly carried = new Set<string>();
+  /** Edited files removed by a standing decision (T-RM-04). */
+  readonly removedEdits: string[] = [];
   /** Leaving paths a claim link takes over (C-REC-18). */
   readonly claimed = new Set<string>();
 
@@ -88,7 +90,6 @@ export class Diff {
       this.changes.nestedDirectories.push({ within: root, path });
       return;
     }
-    this.context.pool.requireSafe(path, this.context.callerUid, (warning) => this.warn(warning));
     if (this.context.pool.open(path) !== undefined) return;
     this.#made.add(path);
     this.makeDirectory(parentPath(path), operation);

@@ -5,7 +5,7 @@
  * open descriptors the one unused longest is closed; when it is needed again it is resolved by the same rules and
  * must be the same directory, else `PATH_CHANGED`.
  */
-import { ruleError, type Warning } from "../errors.ts";
+import { ruleError } from "../errors.ts";
 import type { Directory, RootDirectory } from "../system.ts";
 import { parentPath } from "./names.ts";
 import { hasErrno } from "./failures.ts";
@@ -24,7 +24,6 @@ export class DirectoryPool implements Disposable {
   readonly #seen = new Map<string, Identity>();
   /** Known not to exist; nothing below them exists either. */
   readonly #absent = new Set<string>();
-  readonly #safe = new Set<string>();
   #limit: number;
   #last: Directory | undefined;
 
@@ -86,34 +85,6 @@ export class DirectoryPool implements Disposable {
   /** Whether `path` is known not to exist. */
   isAbsent(path: string): boolean {
     return this.open(path) === undefined;
-  }
-
-  /**
-   * Refuses a directory in which another user could swap a staged file (T-PATH-09), its ancestors included. Only
-   * where mode bits are the access control and the caller is uid 0.
-   */
-  requireSafe(path: string, callerUid: number, warn: (warning: Warning) => void): void {
-    if (callerUid !== 0 || this.root.hasKacs) return;
-    for (let place = path;; place = parentPath(place)) {
-      if (this.#safe.has(place)) return;
-      const directory = this.open(place);
-      if (directory !== undefined) this.#checkSafe(place, directory, callerUid, warn);
-      this.#safe.add(place);
-      if (place === "/") return;
-    }
-  }
-
-  #checkSafe(path: string, directory: Directory, callerUid: number, warn: (warning: Warning) => void): void {
-    const status = directory.selfStatus();
-    if ((status.mode & 0o002) !== 0 && (status.mode & 0o1000) === 0) {
-      throw ruleError("PATH_UNSAFE_DIR", `cannot install below ${path}: everyone may write to that directory`, {
-        hint: `take the write permission of others away from ${path}`,
-        paths: [{ path, rule: "PATH_UNSAFE_DIR" }],
-      });
-    }
-    if (status.uid !== 0 && status.uid !== callerUid) {
-      warn({ rule: "W_DIR_OWNER", text: `${path} belongs to user ${status.uid}, who could exchange files in it` });
-    }
   }
 
   #touch(path: string, directory: Directory): Directory {

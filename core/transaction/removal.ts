@@ -118,8 +118,12 @@ function addRemoval(diff: Diff, row: RecordedFile, undecided: UndecidedFile[]): 
   }
   const standing = options.modifiedDecisions.get(row.path) ??
     (options.modified === "keep" || options.modified === "remove" ? options.modified : undefined);
-  if (standing === undefined) undecided.push({ row, found });
-  else decideRemoval(diff, { row, found }, standing);
+  if (standing === undefined) {
+    undecided.push({ row, found });
+    return;
+  }
+  if (standing === "remove") diff.removedEdits.push(row.path);
+  decideRemoval(diff, { row, found }, standing);
 }
 
 /** T-RM-03, T-ETC-06: below the configuration prefixes the content decides; elsewhere a difference is no edit. */

@@ -57,6 +57,19 @@ export function openRetained(state: Directory, pool: DirectoryPool, place: strin
   return { directory, name: last, [Symbol.dispose]: () => directory[Symbol.dispose]() };
 }
 
+/** Opens the directory that holds a transaction's numbered directory, the latter being the name. */
+export function openRetainedArea(state: Directory, pool: DirectoryPool, place: string): RetainedObject | undefined {
+  const names = placeNames(place);
+  const end = place.startsWith(STATE_PREFIX) ? 2 : names.indexOf(RETAINED_COMPONENT) + 2;
+  const area = names.slice(0, end);
+  const last = area.pop() ?? "";
+  const directory = place.startsWith(STATE_PREFIX)
+    ? descend(state, area)
+    : pool.root.openDirectory(`/${area.join("/")}`);
+  if (directory === undefined) return undefined;
+  return { directory, name: last, [Symbol.dispose]: () => directory[Symbol.dispose]() };
+}
+
 /** Opens the directory a recorded place lies in, making it when needed. */
 export function makeRetained(state: Directory, pool: DirectoryPool, place: string): RetainedObject {
   const names = placeNames(place);

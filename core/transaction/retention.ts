@@ -1,0 +1,111 @@
+/** How long displaced content is kept, and dropping it (T-RETAIN-01 to T-RETAIN-07). */
+import type { Warning } from "../errors.ts";
+import type { Database } from "../store/database.ts";
+import {
+  deleteDetails,
+  newestCommitted,
+  newestCommittedIds,
+  priorFiles,
+  prunableTransactions,
+  retainedPaths,
+  setRetainedPath,
+} from "../store/history.ts";
+import type { Directory } from "../system.ts";
+import type { DirectoryPool } from "./directories.ts";
+import { describeFailure } from "./failures.ts";
+import { removeTree } from "./objects.ts";
+import { openRetained, openRetainedArea } from "./retained.ts";
+
+const SECONDS_PER_DAY = 86_400;
+
+export interface RetentionSettings {
+  /** `backup_keep_transactions`; 0 keeps nothing. */
+  readonly keepTransactions: number;
+  /** `backup_keep_days`; 0 keeps nothing. */
+  readonly keepDays: number;
+}
+
+/** Whether displaced content is kept at all (T-RETAIN-01). */
+export function retainsBackups({ keepTransactions, keepDays }: RetentionSettings): boolean {
+  return keepTransactions > 0 && keepDays > 0;
+}
+
+export interface RetentionContext {
+  readonly database: Database;
+  readonly pool: DirectoryPool;
+  readonly state: Directory;
+}
+
+/**
+ * Drops what is past its time; with `all`, everything (`clean --backups`).
+ *
+ * A crash between deleting files and forgetting them leaves recorded files that are missing; those count as dropped
+ * (T-RETAIN-05).
+ *
+ * @param now Seconds since the epoch.
+ * @returns How many transactions lost their kept content.
+ */
+export function pruneRetained(
+  context: RetentionContext,
+  settings: RetentionSettings,
+  now: number,
+  all = false,
+): { readonly transactions: number; readonly warnings: readonly Warning[] } {
+  const warnings: Warning[] = [];
+  const { database } = context;
+  const newest = newestCommitted(database)?.id;
+  const kept = retainsBackups(settings) && !all
+    ? newestCommittedIds(database, settings.keepTransactions)
+    : new Set<number>();
+  let transactions = 0;
+  for (const { id, finishedAt } of prunableTransactions(database)) {
+    if (kept.has(id) && now - finishedAt <= settings.keepDays * SECONDS_PER_DAY) continue; // T-RETAIN-02
+    try {
+      if (dropContent(context, id)) transactions++;
+      database.write(() => deleteDetails(database, id, id === newest)); // T-RETAIN-07
+    } catch (error) {
+      warnings.push({
+        rule: "W_HOUSEKEEPING",
+        text: `cannot drop backups of transaction ${id}: ${describeFailure(error)}`,
+      });
+    }
+  }
+  return { transactions, warnings };
+}
+
+/** Deletes the kept content of one transaction. */
+function dropContent(context: RetentionContext, id: number): boolean {
+  const places = retainedPaths(context.database, id);
+  for (const place of places) removeRetained(context, place);
+  const areas = new Set(places.map((place) => place.split("/").slice(0, -1).join("/")));
+  for (const area of areas) removeEmptyArea(context, `${area}/0`);
+  return places.length > 0;
+}
+
+/** Deletes one kept object; one that is gone already is fine. */
+export function removeRetained({ pool, state }: RetentionContext, place: string): void {
+  using kept = openRetained(state, pool, place);
+  const found = kept?.directory.status(kept.name);
+  if (kept !== undefined && found !== undefined) removeTree(kept.directory, kept.name, found.type);
+}
+
+/** Removes the numbered directory once it is empty; displaced objects of the operator's keep it (T-RETAIN-06). */
+function removeEmptyArea({ pool, state }: RetentionContext, place: string): void {
+  try {
+    using area = openRetainedArea(state, pool, place);
+    area?.directory.removeDirectory(area.name);
+  } catch {
+    // Not empty, or not removable: a directory with a number for a name does no harm.
+  }
+}
+
+/** Drops kept content an undo has put back in place (T-UNDO-06). */
+export function consumeRetained(context: RetentionContext, id: number, names: ReadonlySet<string>): void {
+  const consumed = priorFiles(context.database, id).filter((row) =>
+    row.retainedPath !== undefined && names.has(row.package)
+  );
+  for (const { retainedPath } of consumed) if (retainedPath !== undefined) removeRetained(context, retainedPath);
+  context.database.write(() => {
+    for (const { package: name, path } of consumed) setRetainedPath(context.database, id, name, path, undefined);
+  });
+}
