@@ -27,6 +27,8 @@ export interface CandidateScope {
   /** `archive` beside `active` for downgrade, undo and exact versions. */
   readonly kinds: ReadonlySet<CatalogueKind>;
   readonly profile: LayoutProfile;
+  /** Packages whose content an earlier transaction kept (S-UNDO-04). */
+  readonly retained: readonly Candidate[];
 }
 
 /** A candidate with what its catalogue row says beyond resolution. */
@@ -37,22 +39,32 @@ export interface CatalogueCandidate extends Candidate {
 }
 
 export class CandidateSet implements CandidateSource {
-  readonly #named = new Map<string, readonly CatalogueCandidate[]>();
+  readonly #named = new Map<string, readonly Candidate[]>();
+  readonly #rows = new Map<string, readonly CatalogueCandidate[]>();
   readonly #related = new Map<string, readonly CatalogueCandidate[]>();
   /** One object per row, however it was found. */
   readonly #candidates = new Map<string, CatalogueCandidate>();
 
   constructor(private readonly database: Database | undefined, private readonly scope: CandidateScope) {}
 
-  named(name: string): readonly CatalogueCandidate[] {
-    return remember(this.#named, name, () => this.#candidatesOf(this.database && packagesNamed(this.database, name)));
+  named(name: string): readonly Candidate[] {
+    return remember(
+      this.#named,
+      name,
+      () => [...this.scope.retained.filter((item) => item.name === name), ...this.offered(name)],
+    );
   }
 
-  providersOf(name: string): readonly CatalogueCandidate[] {
+  /** What repositories offer under a name. */
+  offered(name: string): readonly CatalogueCandidate[] {
+    return remember(this.#rows, name, () => this.#candidatesOf(this.database && packagesNamed(this.database, name)));
+  }
+
+  providersOf(name: string): readonly Candidate[] {
     return this.#relating("provides", name);
   }
 
-  replacersOf(name: string): readonly CatalogueCandidate[] {
+  replacersOf(name: string): readonly Candidate[] {
     return this.#relating("replaces", name);
   }
 

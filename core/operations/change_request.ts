@@ -4,7 +4,9 @@
  */
 import type { ElevatedAction, ErrorRule, UnresolvableReason, Warning } from "../errors.ts";
 import type { PackageName } from "../identity/package_name.ts";
+import type { Rejection } from "../resolver/derivation.ts";
 import type { Plan } from "../resolver/plan.ts";
+import type { ChangeInputs } from "./change_inputs.ts";
 
 /** An operand of `install`: a name, an exact version of it, or a package file named literally. */
 export type InstallTarget =
@@ -160,9 +162,11 @@ export interface PreparedChange {
 }
 
 export interface PlanBasis {
-  readonly generation: number;
+  /** `meta.generation`; 0 without a database. */
+  readonly generation: bigint;
   /** Digest of each index used, by repository and kind. */
   readonly digests: ReadonlyMap<string, string>;
+  readonly inputs: ChangeInputs;
 }
 
 /** Proof that no plan exists; worded by the command line. */
@@ -172,7 +176,7 @@ export interface RejectedChange {
   readonly rule: ErrorRule;
   readonly reason: UnresolvableReason | undefined;
   /** The resolver's explanation (S-EXPL-01). */
-  readonly rejection: import("../resolver/derivation.ts").Rejection;
+  readonly rejection: Rejection;
 }
 
 /** An elevated action that was answered yes, with the exact statement shown (A-AUTH-07). */
@@ -221,8 +225,10 @@ export interface ChangeReport {
   readonly operations: number;
   /** Package names whose mark changed without an operation. */
   readonly marks: readonly { readonly name: string; readonly reason: "explicit" | "dependency" }[];
+  /** Holder changes made, for the report of `claim`. */
+  readonly holders: readonly ClaimChange[];
   readonly warnings: readonly Warning[];
-  /** Files written with `fetchOnly`. */
+  /** Names of the packages fetched with `fetchOnly`. */
   readonly fetched: readonly string[];
   /** A signal arrived after the commit instant (C-SIG-05). */
   readonly interruptedAfterCommit: boolean;

@@ -4,6 +4,7 @@
  */
 import { PeipkgError, ruleError } from "../errors.ts";
 import { type Manifest, parseManifest } from "../format/manifest.ts";
+import type { PackageName } from "../identity/package_name.ts";
 import { findBreakage } from "../resolver/breakage.ts";
 import type { Breakage, InstalledPackage, InstalledSource } from "../resolver/problem.ts";
 import type { Database } from "../store/database.ts";
@@ -44,6 +45,7 @@ export function readInstalledManifest(database: Database, name: string, profile:
 export class InstalledSet implements InstalledSource {
   readonly #packages = new Map<string, InstalledPackage | undefined>();
   readonly #related = new Map<string, readonly InstalledPackage[]>();
+  #names: readonly PackageName[] | undefined;
   #breakage: readonly Breakage[] | undefined;
 
   constructor(private readonly database: Database | undefined, private readonly profile: LayoutProfile) {}
@@ -57,7 +59,14 @@ export class InstalledSet implements InstalledSource {
   }
 
   names(): readonly string[] {
-    return this.database === undefined ? [] : readInstalledPackages(this.database).map(({ name }) => name);
+    return this.packageNames;
+  }
+
+  /** Every installed name, ascending. */
+  get packageNames(): readonly PackageName[] {
+    return this.#names ??= this.database === undefined
+      ? []
+      : readInstalledPackages(this.database).map(({ name }) => name);
   }
 
   providersOf(name: string): readonly InstalledPackage[] {
@@ -66,6 +75,10 @@ export class InstalledSet implements InstalledSource {
 
   dependentsOn(name: string): readonly InstalledPackage[] {
     return this.#relatedTo(name, "dependency");
+  }
+
+  optionalDependentsOn(name: string): readonly InstalledPackage[] {
+    return this.#relatedTo(name, "optional");
   }
 
   conflictingWith(name: string): readonly InstalledPackage[] {

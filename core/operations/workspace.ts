@@ -47,9 +47,6 @@ export interface Writer {
   readonly recovered: number | undefined;
 }
 
-/** What a writer does between taking the lock and doing its own work. */
-export type Recover = (workspace: Workspace, writer: Omit<Writer, "recovered">) => Promise<number | undefined>;
-
 /** `peipkg.toml` is small; anything larger is no configuration. */
 const CONFIGURATION_LIMIT_BYTES = 1024 * 1024;
 const CONFIGURATION_FILE = "peipkg.toml";
@@ -112,8 +109,6 @@ function readConfiguration(session: Session, root: RootDirectory, layout: Layout
 
 export class Workspace implements RepositoryAccess, Disposable {
   readonly startedAt: number;
-  /** Set by the room of recovery; a workspace does not know transactions. */
-  recover: Recover = () => Promise.resolve(undefined);
   readonly rate: RateLimit;
   #trail: AuditTrail | undefined;
   #certificates: { readonly text: string | undefined } | undefined;
@@ -329,7 +324,9 @@ export class Workspace implements RepositoryAccess, Disposable {
     this.architecture(database);
     this.#writer = { database, state, recovered: undefined };
     try {
-      const recovered = await this.recover(this, { database, state });
+      // Loaded here: readers never recover, and the transaction room is the largest there is.
+      const { recoverUnderLock } = await import("./recover.ts");
+      const recovered = await recoverUnderLock(this, { database, state });
       this.#writer = { database, state, recovered };
       return await body(this.#writer);
     } finally {

@@ -133,6 +133,13 @@ export function readManifestText(database: Database, name: string): string | und
   return row === undefined ? undefined : textOf(row, "manifest");
 }
 
+/** Installed size a package declares, in bytes; 0 when it is not installed. */
+export function readPackageSize(database: Database, name: string): number {
+  const sql = "SELECT coalesce(json_extract(manifest, '$.size_installed'), 0) AS size FROM package WHERE name = ?";
+  const row = database.statement(sql).get(name);
+  return row === undefined ? 0 : integerOf(row, "size");
+}
+
 /** Names a package relates to. */
 export function readRelations(database: Database, name: string): readonly PackageRelation[] {
   const sql = "SELECT kind, name FROM package_relation WHERE package_name = ? ORDER BY kind, name";

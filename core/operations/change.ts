@@ -1,0 +1,454 @@
+/**
+ * The one skeleton of every change: plan (read-only), then — once its questions are answered — take the lock, plan
+ * again and compare, fetch and verify everything, and run the transaction (style: what is shown is what is done).
+ */
+import { PeipkgError, RULE_REASONS, ruleError, type Warning } from "../errors.ts";
+import type { AuditFlag } from "../audit/record.ts";
+import type { Architecture } from "../identity/architecture.ts";
+import type { Plan } from "../resolver/plan.ts";
+import type { Database } from "../store/database.ts";
+import { readPackageSize, setInstallReason } from "../store/installed.ts";
+import { executeTransaction } from "../transaction/execute.ts";
+import { planHolders } from "../transaction/holders.ts";
+import {
+  type ClaimRequest,
+  type Evidence,
+  NO_CLAIM_REQUEST,
+  type TransactionAnswer,
+  type TransactionInput,
+  type TransactionQuestion,
+  type TransactionReport,
+} from "../transaction/input.ts";
+import { findModifiedFiles } from "./modified_files.ts";
+import type { Weakening } from "./accepted_configuration.ts";
+import type { CandidateSet } from "./candidate_set.ts";
+import { acquireContents } from "./change_contents.ts";
+import { type ChangeInputs, gatherInputs, needOf } from "./change_inputs.ts";
+import type {
+  AuthorisationEvidence,
+  ChangeAnswers,
+  ChangeReport,
+  ChangeRequest,
+  ClaimChange,
+  ModifiedFile,
+  PreparedChange,
+  RejectedChange,
+} from "./change_request.ts";
+import { solveChange, type Solved } from "./change_solve.ts";
+import { downloadBytes, nameOf, notesOf, sideEffectsOf, sizeChangeBytes, summariseChange } from "./change_summary.ts";
+import { readInstalledManifest } from "./installed_set.ts";
+import { openOrphanTest } from "./orphans.ts";
+import { transactionContext } from "./recover.ts";
+import { auditTransaction } from "./trail.ts";
+import { readUndoSubject, type UndoSubject } from "./undo.ts";
+import type { Workspace, Writer } from "./workspace.ts";
+
+/**
+ * Plans a change. Nothing is written, except that repositories past their age limits are refreshed first (not for a
+ * dry run).
+ *
+ * @param granted Weakened repository settings already authorised (R-TRANS-04).
+ * @throws {PeipkgError} What gathering the inputs throws; a request that has no plan is a result
+ * @see T-MODEL-11, C-PLAN-06, S-DET-01
+ */
+export async function planChange(
+  workspace: Workspace,
+  request: ChangeRequest,
+  granted: readonly Weakening[] = [],
+): Promise<PreparedChange | RejectedChange> {
+  const architecture = workspace.read((database) => workspace.architecture(database));
+  const need = needOf(request);
+  const inputs = await gatherInputs(workspace, request, architecture, need, granted);
+  const first = workspace.read((database) => prepare(workspace, request, inputs, architecture, database));
+  if (request.kind !== "undo" || first.kind === "prepared") return auditRejection(workspace, first);
+  // C-UNDO-02: kept content did not serve; the archives are asked, which needs the network.
+  const archive = { candidates: true, archive: true, gated: false };
+  const wider = await gatherInputs(workspace, request, architecture, archive, granted);
+  return auditRejection(
+    workspace,
+    workspace.read((database) => prepare(workspace, request, wider, architecture, database)),
+  );
+}
+
+/** A-EVENT-05(a), S-EXPL-04: a rejected request is reported, a dry run is not. */
+function auditRejection<T extends PreparedChange | RejectedChange>(workspace: Workspace, outcome: T): T {
+  if (outcome.kind === "rejected" && !outcome.request.options.dryRun) {
+    workspace.trail.emit({
+      type: "peipkg.transaction-failed",
+      outcome: "rejection",
+      startedAt: workspace.startedAt,
+      reason: outcome.rule,
+      packages: [],
+    });
+  }
+  return outcome;
+}
+
+function prepare(
+  workspace: Workspace,
+  request: ChangeRequest,
+  inputs: ChangeInputs,
+  architecture: Architecture,
+  database: Database | undefined,
+): PreparedChange | RejectedChange {
+  const undo = request.kind === "undo" ? readUndoSubject(workspace, database) : undefined;
+  const solved = solveChange(workspace, request, inputs, undo, architecture, database);
+  const { answer: plan, candidates } = solved;
+  if (plan.kind === "rejection") {
+    return { kind: "rejected", request, rule: plan.rule, reason: RULE_REASONS[plan.rule], rejection: plan };
+  }
+  const claims = previewClaims(request, plan, inputs, candidates, undo, database);
+  const isOrphaned = database === undefined ? () => false : openOrphanTest(workspace, database);
+  const isChanging = plan.operations.length > 0 || claims.length > 0 || isReconcile(request);
+  return {
+    kind: "prepared",
+    request,
+    plan,
+    claims,
+    sideEffects: sideEffectsOf(
+      plan,
+      inputs,
+      candidates,
+      (name) =>
+        database === undefined
+          ? []
+          : readInstalledManifest(database, name, workspace.settings.layout)?.sideEffects ?? [],
+    ),
+    downloadBytes: downloadBytes(plan),
+    sizeChangeBytes: sizeChangeBytes(plan, (name) => database === undefined ? 0 : readPackageSize(database, name)),
+    notes: notesOf(plan, candidates, isOrphaned),
+    modifiedFiles: database === undefined ? [] : modifiedFiles(workspace, request, plan, database),
+    undoes: undo === undefined ? undefined : { transaction: undo.transaction, summary: undo.summary },
+    isEmpty: !isChanging && plan.marks.length === 0,
+    isMarksOnly: !isChanging && plan.marks.length > 0,
+    summary: summariseChange(request, plan, claims, undo?.transaction),
+    warnings: [...inputs.warnings, ...undo?.warnings ?? []],
+    basis: { generation: database?.generation() ?? 0n, digests: inputs.available.digests, inputs },
+  };
+}
+
+function isReconcile(request: ChangeRequest): boolean {
+  return request.kind === "claim" && request.action === "reconcile";
+}
+
+/** T-RM-03: edited files a removal would delete, unless a standing decision answers for them. */
+function modifiedFiles(
+  workspace: Workspace,
+  request: ChangeRequest,
+  plan: Plan,
+  database: Database,
+): readonly ModifiedFile[] {
+  const decision = request.options.modified;
+  if (decision === "keep" || decision === "remove") return [];
+  const removed = plan.operations.flatMap((operation) =>
+    operation.kind === "remove" && operation.cause.kind !== "replaces" ? [operation.from.name] : []
+  );
+  const found = findModifiedFiles(workspace.root, database, removed);
+  if (found.length > 0 && decision === "abort") {
+    throw ruleError("MODIFIED_FILES", "edited configuration files would be removed", {
+      paths: found.map(({ path, package: owner }) => ({ path, package: owner })),
+      lines: found.map(({ path, package: owner }) => `${path} (${owner})`),
+      hint: "use --modified keep or --modified remove to decide",
+    });
+  }
+  return found;
+}
+
+// --- Claims ------------------------------------------------------------------------------------------------------
+
+function claimRequestOf(request: ChangeRequest, undo: UndoSubject | undefined): ClaimRequest {
+  if (request.kind === "install") {
+    return { ...NO_CLAIM_REQUEST, none: request.claims.none, all: request.claims.all, forced: request.claims.roles };
+  }
+  if (request.kind === "undo") return { ...NO_CLAIM_REQUEST, none: true, assign: undo?.claims ?? [] };
+  if (request.kind !== "claim") return NO_CLAIM_REQUEST;
+  if (request.action === "reconcile") return { ...NO_CLAIM_REQUEST, reconcileAll: true };
+  const holder = request.action === "grant" ? request.package : undefined;
+  return { ...NO_CLAIM_REQUEST, assign: [{ role: request.role, holder, isUndo: false }] };
+}
+
+function previewClaims(
+  request: ChangeRequest,
+  plan: Plan,
+  inputs: ChangeInputs,
+  candidates: CandidateSet,
+  undo: UndoSubject | undefined,
+  database: Database | undefined,
+): readonly ClaimChange[] {
+  if (database === undefined) return [];
+  const arriving = plan.operations.flatMap((operation) => {
+    if (operation.kind === "remove") return [];
+    const { name, hash } = operation.target;
+    const relations = inputs.local.get(name)?.manifest ?? undo?.kept.get(name)?.manifest ??
+      candidates.offered(name).find((item) => item.hash === hash)?.details;
+    if (relations === undefined) return [];
+    return [{ name, relations, isNamed: operation.requested, isNew: operation.kind === "install" }];
+  });
+  const { changes } = planHolders(database, {
+    arriving,
+    touched: new Set(plan.operations.map(nameOf)),
+    request: claimRequestOf(request, undo),
+    allowCritical: request.options.allowCritical,
+  });
+  return changes.map(({ role, from, to }) => ({ role, from, to }));
+}
+
+// --- Applying ----------------------------------------------------------------------------------------------------
+
+/**
+ * Carries out a prepared change.
+ *
+ * @throws {PeipkgError} `busy`, `failed` (`PLAN_STALE`), and whatever fetching, verifying and the transaction throw;
+ * `detail.rolledBack` tells whether a transaction had been opened.
+ * @see C-PLAN-05, T-PLAN-04, T-COMMIT-01 … T-COMMIT-17
+ */
+export async function applyChange(
+  workspace: Workspace,
+  prepared: PreparedChange,
+  answers: ChangeAnswers,
+): Promise<ChangeReport> {
+  for (const evidence of answers.evidence) auditAnswer(workspace, evidence, "success");
+  try {
+    return await workspace.withWriter(async (writer) => {
+      const current = revalidate(workspace, prepared, writer.database);
+      if (prepared.isMarksOnly) return applyMarks(workspace, prepared, writer.database);
+      return await runTransaction(workspace, prepared, current, answers, writer);
+    });
+  } catch (error) {
+    auditFailure(workspace, prepared, error);
+    throw error;
+  } finally {
+    workspace.finish(true);
+  }
+}
+
+interface Current {
+  readonly solved: Solved;
+  readonly undo: UndoSubject | undefined;
+  readonly architecture: Architecture;
+}
+
+/** T-PLAN-04: under the lock the same request must still lead to the same plan. */
+function revalidate(workspace: Workspace, prepared: PreparedChange, database: Database): Current {
+  const { request, basis } = prepared;
+  const architecture = workspace.architecture(database);
+  const undo = request.kind === "undo" ? readUndoSubject(workspace, database) : undefined;
+  const solved = solveChange(workspace, request, basis.inputs, undo, architecture, database);
+  const isSame = solved.answer.kind === "plan" && planText(solved.answer) === planText(prepared.plan);
+  if (isSame) return { solved, undo, architecture };
+  throw ruleError("PLAN_STALE", "the system changed while waiting; run the command again");
+}
+
+/** The parts of a plan that decide what is done, as text. */
+function planText(plan: Plan): string {
+  return JSON.stringify(
+    [plan.operations, plan.authorisations, plan.marks],
+    (_key, value: unknown) => typeof value === "bigint" ? String(value) : value,
+  );
+}
+
+function applyMarks(workspace: Workspace, prepared: PreparedChange, database: Database): ChangeReport {
+  database.write(() => {
+    for (const { name, reason } of prepared.plan.marks) setInstallReason(database, name, reason);
+    database.advanceGeneration();
+  });
+  for (const { name, reason } of prepared.plan.marks) {
+    const automatic = reason === "dependency";
+    workspace.audit({
+      type: "peipkg.config-change",
+      outcome: "success",
+      change: {
+        setting: `package:${name}:automatic`,
+        old: String(!automatic),
+        new: String(automatic),
+        via: "command",
+      },
+    });
+  }
+  return { ...NO_REPORT, marks: prepared.plan.marks };
+}
+
+const NO_REPORT: ChangeReport = {
+  kind: "done",
+  cancelReason: undefined,
+  transaction: undefined,
+  operations: 0,
+  marks: [],
+  holders: [],
+  warnings: [],
+  fetched: [],
+  interruptedAfterCommit: false,
+};
+
+async function runTransaction(
+  workspace: Workspace,
+  prepared: PreparedChange,
+  current: Current,
+  answers: ChangeAnswers,
+  writer: Writer,
+): Promise<ChangeReport> {
+  const { plan, request } = prepared;
+  const { undo, architecture } = current;
+  using contents = await acquireContents(
+    workspace,
+    plan,
+    prepared.basis.inputs,
+    undo?.kept ?? new Map(),
+    architecture,
+  );
+  if (request.options.fetchOnly) return { ...NO_REPORT, fetched: [...contents.sources.keys()].sort() };
+  checkPriorHashes(contents.sources, undo);
+  const flags = flagsOf(request, workspace);
+  const report = await executeTransaction({
+    ...transactionContext(workspace, writer),
+    audit: (id, replayed) => auditTransaction(workspace.trail, writer.database, id, replayed, replayed ? [] : flags),
+    plan,
+    contents: contents.sources,
+    kind: request.kind === "undo" ? "undo" : request.kind === "claim" ? "claim" : "package",
+    undoOf: undo?.transaction,
+    claims: claimRequestOf(request, undo),
+    options: transactionOptions(workspace, request, answers),
+    restoreMarks: undo?.marks ?? new Map(),
+    operator: JSON.stringify(workspace.trail.operator),
+    evidence: [...answers.evidence, ...flagEvidence(request, flags)],
+    summary: prepared.summary,
+    startedAt: workspace.startedAt,
+    ask: (question) => ask(workspace, answers, question),
+  });
+  return reportOf(report, plan);
+}
+
+/** T-UNDO-07: the archive must offer the very bytes that were installed. */
+function checkPriorHashes(
+  sources: ReadonlyMap<string, { readonly packageHash: string }>,
+  undo: UndoSubject | undefined,
+): void {
+  for (const [name, hash] of undo?.hashes ?? []) {
+    const source = sources.get(name);
+    if (source === undefined || source.packageHash === hash) continue;
+    throw ruleError("UNDO_SOURCE_MISMATCH", `cannot undo: the archive offers other bytes for the prior "${name}"`, {
+      packages: [name],
+    });
+  }
+}
+
+function transactionOptions(
+  workspace: Workspace,
+  request: ChangeRequest,
+  answers: ChangeAnswers,
+): TransactionInput["options"] {
+  const { settings } = workspace;
+  const { options } = request;
+  return {
+    overwriteUnowned: options.overwriteUnowned,
+    modified: options.modified,
+    modifiedDecisions: answers.modified,
+    sdOverrides: options.sdOverrides,
+    allowCritical: options.allowCritical,
+    sideEffects: settings.sideEffects === "skip" ? "skip" : "auto",
+    keepTransactions: settings.backupKeepTransactions,
+    keepDays: settings.backupKeepDays,
+    dropinDirectories: settings.dropinDirectories,
+    reservedPaths: workspace.reservedPaths,
+  };
+}
+
+/** Override options in force (A-FIELD-19). */
+function flagsOf({ options }: ChangeRequest, workspace: Workspace): readonly AuditFlag[] {
+  const flags: readonly (readonly [AuditFlag, boolean])[] = [
+    ["overwrite-unowned", options.overwriteUnowned],
+    ["allow-critical", options.allowCritical],
+    ["cascade", options.cascade],
+    ["allow-stale", options.allowStale],
+    ["allow-downgrade", options.allowDowngrade],
+    ["modified-keep", options.modified === "keep"],
+    ["modified-remove", options.modified === "remove"],
+    ["sd-overrides-store", options.sdOverrides === "store"],
+    ["sd-overrides-ignore", options.sdOverrides === "ignore"],
+    ["side-effects-skip", workspace.settings.sideEffects === "skip"],
+  ];
+  return flags.filter(([, isSet]) => isSet).map(([flag]) => flag);
+}
+
+/** A-AUTH-04: options that by themselves name a lesser action are evidence too. */
+function flagEvidence(request: ChangeRequest, flags: readonly AuditFlag[]): readonly Evidence[] {
+  const lesser: readonly AuditFlag[] = [
+    "overwrite-unowned",
+    "allow-critical",
+    "cascade",
+    "modified-remove",
+    "allow-stale",
+  ];
+  return flags.filter((flag) => lesser.includes(flag)).map((flag) => ({
+    action: flag,
+    subject: request.kind,
+    statement: `option --${flag === "modified-remove" ? "modified remove" : flag}`,
+    method: "flag",
+  }));
+}
+
+async function ask(
+  workspace: Workspace,
+  answers: ChangeAnswers,
+  question: TransactionQuestion,
+): Promise<TransactionAnswer> {
+  const answer = await answers.ask(question);
+  if (answer.kind === "authorise" && answer.evidence !== undefined) auditAnswer(workspace, answer.evidence, "success");
+  return answer;
+}
+
+/** A-EVENT-07 */
+export function auditAnswer(
+  workspace: Workspace,
+  evidence: AuthorisationEvidence,
+  outcome: "success" | "rejection",
+): void {
+  workspace.trail.emit({
+    type: "peipkg.authorisation",
+    outcome,
+    startedAt: workspace.startedAt,
+    ...(outcome === "rejection" ? { reason: "AUTH_DECLINED" } : {}),
+    authorisation: {
+      action: evidence.action,
+      subject: evidence.subject,
+      statement: evidence.statement,
+      method: evidence.method,
+    },
+  });
+}
+
+/** A-EVENT-05(a): a failure before a transaction was opened; later ones are reported from their rows. */
+function auditFailure(workspace: Workspace, prepared: PreparedChange, error: unknown): void {
+  if (!(error instanceof PeipkgError) || error.detail.transaction !== undefined) return;
+  workspace.trail.emit({
+    type: "peipkg.transaction-failed",
+    outcome: "rejection",
+    startedAt: workspace.startedAt,
+    reason: error.detail.rule ?? error.code,
+    detail: error.message,
+    packages: prepared.plan.operations.map((operation) =>
+      operation.kind === "remove"
+        ? { name: operation.from.name, version: operation.from.version.raw, architecture: operation.from.architecture }
+        : {
+          name: operation.target.name,
+          version: operation.target.version.raw,
+          architecture: operation.target.architecture,
+        }
+    ),
+  });
+}
+
+function reportOf(report: TransactionReport, plan: Plan): ChangeReport {
+  const warnings: readonly Warning[] = report.warnings;
+  return {
+    kind: report.kind === "committed" ? "done" : "cancelled",
+    cancelReason: report.cancelReason,
+    transaction: report.transaction,
+    operations: report.operations,
+    marks: report.kind === "committed" ? plan.marks : [],
+    holders: report.holders.map(({ role, from, to }) => ({ role, from, to })),
+    warnings,
+    fetched: [],
+    interruptedAfterCommit: report.interruptedAfterCommit,
+  };
+}

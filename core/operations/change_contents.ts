@@ -1,0 +1,98 @@
+/** Planned packages → verified content for the transaction room: downloads, local files, and their second reading. */
+import { PeipkgError, ruleError } from "../errors.ts";
+import { type PayloadEntry, replayPackage, type VerifiedPackage } from "../format/package_file.ts";
+import type { Architecture } from "../identity/architecture.ts";
+import type { AcquiredPackage } from "../repository/acquire.ts";
+import type { Plan } from "../resolver/plan.ts";
+import type { ContentEntry, ContentSource, ContentVisitor } from "../transaction/input.ts";
+import { acquirePlanned, type PlannedPackage } from "./available.ts";
+import type { ChangeInputs } from "./change_inputs.ts";
+import type { Workspace } from "./workspace.ts";
+
+/** Content of every package a plan installs, kept open until the transaction has read it. */
+export interface ChangeContents extends Disposable {
+  readonly sources: ReadonlyMap<string, ContentSource>;
+}
+
+const decoder = new TextDecoder();
+
+/** Packages of a plan whose files are needed; `kept` content needs none. */
+export function plannedPackages(plan: Plan, kept: ReadonlyMap<string, ContentSource>): readonly PlannedPackage[] {
+  return plan.operations.flatMap((operation) => {
+    if (operation.kind === "remove" || kept.has(operation.target.name)) return [];
+    const { name, version, architecture, hash, origin } = operation.target;
+    if (origin.kind === "retained") {
+      throw new PeipkgError("internal", `kept content of ${name} ${version.raw} was planned with and is not there`);
+    }
+    return [{ name, version, architecture, hash, origin }];
+  });
+}
+
+/**
+ * Downloads and verifies everything a plan installs.
+ *
+ * @throws {PeipkgError} What acquiring throws; `hash` (`E_LOCAL_CHANGED`) for a local file that is not the one planned
+ * with.
+ * @see T-VERIFY-01, S-LOCAL-04, C-INSTALL-13
+ */
+export async function acquireContents(
+  workspace: Workspace,
+  plan: Plan,
+  inputs: ChangeInputs,
+  kept: ReadonlyMap<string, ContentSource>,
+  architecture: Architecture,
+): Promise<ChangeContents> {
+  const planned = plannedPackages(plan, kept);
+  const acquired = await acquirePlanned(workspace, inputs.available, planned, architecture).catch((error: unknown) => {
+    throw asLocalChange(error, planned);
+  });
+  for (const item of acquired) for (const warning of item.warnings) workspace.warn(warning);
+  const sources = new Map(kept);
+  for (const item of acquired) sources.set(item.verified.manifest.name, contentOf(item));
+  return { sources, [Symbol.dispose]: () => acquired.forEach((item) => item[Symbol.dispose]()) };
+}
+
+/** A hash that fails for a local file means that the file is no longer the one planned with. */
+function asLocalChange(error: unknown, planned: readonly PlannedPackage[]): unknown {
+  if (!(error instanceof PeipkgError) || error.detail.rule !== "E_PKG_HASH") return error;
+  const file = planned.find(({ name, origin }) => name === error.detail.package && origin.kind === "local-file");
+  if (file === undefined || file.origin.kind !== "local-file") return error;
+  return ruleError("E_LOCAL_CHANGED", `cannot install "${file.origin.path}": the file changed after it was checked`, {
+    package: file.name,
+    cause: error,
+  });
+}
+
+function contentOf({ verified, source, repository, official }: AcquiredPackage): ContentSource {
+  const { manifest } = verified;
+  return {
+    name: manifest.name,
+    version: manifest.version.raw,
+    architecture: manifest.architecture,
+    packageHash: verified.packageHash,
+    manifest,
+    manifestText: decoder.decode(verified.manifestBytes),
+    entries: verified.entries.map((entry) => contentEntry(entry, verified)),
+    repository,
+    official,
+    async replay(visitor: ContentVisitor, signal: AbortSignal): Promise<void> {
+      let index = -1;
+      await replayPackage(source, verified, {
+        entry: () => visitor.begin(++index),
+        data: (chunk) => visitor.chunk(chunk),
+        end: () => visitor.end(),
+      }, { signal });
+    },
+  };
+}
+
+function contentEntry(entry: PayloadEntry, verified: VerifiedPackage): ContentEntry {
+  return {
+    path: `/${entry.path}`,
+    type: entry.type,
+    sizeBytes: entry.sizeBytes,
+    hash: entry.hash ?? "",
+    target: entry.target ?? "",
+    mtimeSeconds: entry.type === "dir" ? undefined : verified.modifiedSeconds,
+  };
+}
