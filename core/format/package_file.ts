@@ -1,13 +1,23 @@
 /**
- * Whole-file verification of a package in one streaming pass, and the second pass that hands its verified content to
- * staging. Nothing reaches a caller before every check of section 14 has passed; nothing is ever written.
+ * Whole-file verification of a package in one streaming pass. Nothing reaches a caller before every check of section
+ * 14 has passed, and nothing is ever written (F-VFY-11, T-VERIFY-03). A second pass hands the verified content to
+ * staging and compares everything again (T-VERIFY-05).
  */
-import type { Warning } from "../errors.ts";
-import type { Architecture } from "../identity/architecture.ts";
+import { PeipkgError, ruleError, type Warning } from "../errors.ts";
+import { type Architecture, isInstallableOn } from "../identity/architecture.ts";
+import { PACKAGE_FILE_SUFFIX, parsePackageFileName } from "../identity/package_file_name.ts";
 import type { SafePath } from "../identity/safe_path.ts";
+import { SIGNATURE_NAME } from "./archive_layout.ts";
 import type { Layout } from "./destinations.ts";
-import type { TrustedKey } from "./keys.ts";
+import { parseEnvelope } from "./envelope.ts";
+import { createSha256 } from "./hash.ts";
+import { type TrustedKey, verifyWithTrustedKeys } from "./keys.ts";
+import { compressedBound, decompressedBound } from "./limits.ts";
 import type { Manifest } from "./manifest.ts";
+import { PackageWalk } from "./package_walk.ts";
+import { changed, Replay, rethrowReplay } from "./replay.ts";
+import { TarReader } from "./tar.ts";
+import { ZstdDecoder } from "./zstd.ts";
 
 declare const brand: unique symbol;
 
@@ -112,23 +122,222 @@ export interface PayloadVisitor {
   end(): void;
 }
 
+/** What the index or the plan says, or nothing for a local file. */
+type Expected = VerifyOptions["expected"];
+
 /**
  * Verifies a package file completely.
  *
- * @throws {PeipkgError} the codes of sections 1–14
+ * @throws {PeipkgError} `hash` (`E_PKG_HASH`, `E_FILE_HASH`), `signature` (`E_SIG_…`, `E_KEY_…`), `transport`
+ *   (`E_LIMIT_COMPRESSED`), `unresolvable` (`E_ARCH_MISMATCH`), `format` (every other rule of sections 1–12). The
+ *   reason of `options.signal`, when it is aborted.
  * @see F-VFY-01 … F-VFY-14, T-VERIFY-01 … T-VERIFY-03
  */
-export declare function verifyPackage(source: ByteSource, options: VerifyOptions): Promise<VerifiedPackage>;
+export async function verifyPackage(source: ByteSource, options: VerifyOptions): Promise<VerifiedPackage> {
+  const walk = new PackageWalk({
+    places: options,
+    identify: (manifest) => checkIdentity(manifest, options),
+    gather: options.collectViolations === true,
+  });
+  const { hash, sizeBytes, failure } = await readOnce(source, options, walk);
+  checkPackageHash(hash, options.expected); // F-VFY-13: outranks everything else
+  if (failure !== undefined) throw withViolations(failure.cause, walk, options);
+  const signature = await judgeSignature(walk, options).catch((cause) => {
+    throw withViolations(cause, walk, options);
+  });
+  const [violation] = walk.violations;
+  if (violation !== undefined) throw withViolations(violation, walk, options);
+  const { manifest } = walk;
+  if (manifest === undefined) throw ruleError("E_ENTRY_MISSING", "cannot accept package: it has no manifest");
+  warnAboutFileName(source, manifest, options, walk);
+  return seal({
+    manifest,
+    manifestBytes: walk.manifestBytes,
+    entries: walk.entries,
+    packageHash: hash,
+    sizeCompressedBytes: sizeBytes,
+    signature,
+    warnings: walk.warnings,
+    modifiedSeconds: manifest.build.seconds,
+    origin: options.trust.kind,
+    maxDecompressedBytes: options.maxDecompressedBytes,
+  });
+}
 
 /**
- * Reads a verified package again and hands its payload to a visitor.
+ * Reads a verified package again and hands its payload to a visitor. A file's content reaches the visitor before its
+ * hash is known: the visitor may stage it unseen, and must discard it when this throws.
  *
- * @throws {PeipkgError} `hash` (`PKG_CHANGED`; local file: `E_LOCAL_CHANGED`) at any difference from the first pass
- * @see T-VERIFY-05, T-VERIFY-06
+ * @throws {PeipkgError} `hash` (`PKG_CHANGED`; local file: `E_LOCAL_CHANGED`) at any difference from the first pass.
+ *   What the visitor throws. The reason of `options.signal`, when it is aborted.
+ * @see T-VERIFY-05, T-VERIFY-06, S-LOCAL-04
  */
-export declare function replayPackage(
+export async function replayPackage(
   source: ByteSource,
   verified: VerifiedPackage,
   visitor: PayloadVisitor,
-  options?: { readonly signal?: AbortSignal },
-): Promise<void>;
+  options: { readonly signal?: AbortSignal } = {},
+): Promise<void> {
+  const replay = new Replay(verified, visitor);
+  const tar = new TarReader(replay, SIGNATURE_NAME);
+  const hash = createSha256();
+  using decoder = new ZstdDecoder({
+    output: (bytes) => tar.push(bytes),
+    bound: () => verified.maxDecompressedBytes, // T-VERIFY-06
+  });
+  let sizeBytes = 0;
+  for await (const chunk of source.chunks()) {
+    options.signal?.throwIfAborted();
+    sizeBytes += chunk.length;
+    if (sizeBytes > verified.sizeCompressedBytes) throw changed(verified, "it has grown");
+    hash.update(chunk);
+    await decoder.push(chunk).catch((cause) => rethrowReplay(verified, cause));
+  }
+  options.signal?.throwIfAborted();
+  await decoder.finish().catch((cause) => rethrowReplay(verified, cause));
+  if (hash.hex() !== verified.packageHash) throw changed(verified, "its SHA-256 differs");
+}
+
+/** Only this file can make a verified package. */
+function seal(fields: Omit<VerifiedPackage, typeof brand>): VerifiedPackage {
+  return fields as VerifiedPackage;
+}
+
+interface PassResult {
+  readonly hash: string;
+  readonly sizeBytes: number;
+  /** SHA-256 of the signed range is in the walk; what ended it early, if anything. */
+  readonly failure: { readonly cause: unknown } | undefined;
+}
+
+/** Feeds the compressed hash and the decoder from one reading (F-VFY-12). */
+async function readOnce(source: ByteSource, options: VerifyOptions, walk: PackageWalk): Promise<PassResult> {
+  const { expected, signal } = options;
+  const hash = createSha256();
+  const tar = new TarReader(walk, SIGNATURE_NAME);
+  using decoder = new ZstdDecoder({
+    output: (bytes) => tar.push(bytes),
+    bound: () => currentBound(walk, options),
+  });
+  const limit = expected?.sizeCompressedBytes === undefined ? Infinity : compressedBound(expected.sizeCompressedBytes);
+  let sizeBytes = 0;
+  let failure: { readonly cause: unknown } | undefined;
+  const attempt = async (step: () => Promise<void>) => {
+    if (failure !== undefined) return;
+    try {
+      await step();
+    } catch (cause) {
+      failure = { cause };
+    }
+  };
+  for await (const chunk of source.chunks()) {
+    signal?.throwIfAborted();
+    sizeBytes += chunk.length;
+    if (sizeBytes > limit) { // F-LIM-20
+      throw ruleError("E_LIMIT_COMPRESSED", `cannot read "${source.label}": it has more than ${limit} bytes`);
+    }
+    hash.update(chunk);
+    await attempt(() => decoder.push(chunk));
+    // A wrong hash is a better answer than the damage it causes, but only an index tells which hash is right.
+    if (failure !== undefined && expected?.hash === undefined) break;
+    options.onBytes?.(sizeBytes);
+  }
+  signal?.throwIfAborted();
+  await attempt(async () => {
+    await decoder.finish();
+    tar.finish();
+    walk.finish();
+  });
+  return { hash: hash.hex(), sizeBytes, failure };
+}
+
+/** F-LIM-21: whatever is known so far, the lowest applies. */
+function currentBound(walk: PackageWalk, options: VerifyOptions): number {
+  const sizes = [options.expected?.sizeInstalledBytes, walk.manifest?.sizeInstalledBytes];
+  return decompressedBound(sizes.filter((size) => size !== undefined), options.maxDecompressedBytes);
+}
+
+/** F-VFY-01 */
+function checkPackageHash(hash: string, expected: Expected): void {
+  if (expected?.hash === undefined || expected.hash === hash) return;
+  throw ruleError(
+    "E_PKG_HASH",
+    `cannot accept ${expected.name} ${expected.version}: its file has SHA-256 ${hash}, the index says ${expected.hash}`,
+    { package: expected.name },
+  );
+}
+
+/** F-VFY-09 */
+function checkIdentity(manifest: Manifest, options: VerifyOptions): void {
+  const { expected, systemArchitecture } = options;
+  if (expected !== undefined) {
+    const found = `${manifest.name} ${manifest.version.raw} ${manifest.architecture}`;
+    const wanted = `${expected.name} ${expected.version} ${expected.architecture}`;
+    if (found !== wanted) {
+      const message = `cannot accept package: its manifest is that of ${found}, expected ${wanted}`;
+      throw ruleError("E_IDENTITY_MISMATCH", message, { package: expected.name });
+    }
+  }
+  if (systemArchitecture !== undefined && !isInstallableOn(manifest.architecture, systemArchitecture)) { // F-ARCH-04
+    throw ruleError(
+      "E_ARCH_MISMATCH",
+      `cannot install ${manifest.name}: it is for ${manifest.architecture}, this system is ${systemArchitecture}`,
+      { package: manifest.name },
+    );
+  }
+}
+
+/** F-VFY-03 … F-VFY-06, F-SIG-08, F-TRU-04 */
+async function judgeSignature(walk: PackageWalk, options: VerifyOptions): Promise<VerifiedPackage["signature"]> {
+  const { trust } = options;
+  const name = walk.manifest?.name ?? "package";
+  if (walk.signatureBytes === undefined) {
+    const required = trust.kind === "repository" ? trust.policy === "required" : trust.kind === "local-file" &&
+      trust.requireSignature === true;
+    if (required) throw ruleError("E_SIG_MISSING", `cannot trust ${name}: it is not signed`, { package: name });
+    if (trust.kind === "repository") {
+      walk.warnings.push({
+        rule: "W_UNSIGNED",
+        text: `${name} is not signed; repository ${trust.repository} allows it`,
+      });
+    } else if (trust.kind === "local-file") {
+      walk.warnings.push({ rule: "W_UNVERIFIED", text: `${name} comes from a local file and is not signed` });
+    }
+    return { kind: "unsigned" };
+  }
+  if (trust.kind === "unsigned-repository") return { kind: "unverified" }; // R-POL-03: none is examined
+  const envelope = parseEnvelope(walk.signatureBytes, (warning) => void walk.warnings.push(warning));
+  const { fingerprint } = envelope;
+  if (trust.keys === undefined) { // F-TRU-04
+    const text = `${name} comes from a local file; its signature by ${fingerprint} was not checked`;
+    walk.warnings.push({ rule: "W_UNVERIFIED", text });
+    return { kind: "unverified", fingerprint };
+  }
+  await verifyWithTrustedKeys(envelope, walk.signedDigest, trust.keys, trust.now ?? 0, name);
+  return { kind: "verified", fingerprint };
+}
+
+/** F-FILE-03: a local file's name is compared, never believed. */
+function warnAboutFileName(source: ByteSource, manifest: Manifest, options: VerifyOptions, walk: PackageWalk): void {
+  const fileName = source.label.slice(source.label.lastIndexOf("/") + 1);
+  if (options.expected !== undefined || !fileName.endsWith(PACKAGE_FILE_SUFFIX)) return;
+  const actual = `${manifest.name} ${manifest.version.raw} ${manifest.architecture}`;
+  if (identityInName(fileName) === actual) return;
+  walk.warnings.push({ rule: "W_FILENAME", text: `file "${fileName}" holds ${actual}` });
+}
+
+function identityInName(fileName: string): string | undefined {
+  try {
+    const { name, version, architecture } = parsePackageFileName(fileName);
+    return `${name} ${version.raw} ${architecture}`;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Gives an error the list of everything found, when all violations were asked for. */
+function withViolations(cause: unknown, walk: PackageWalk, options: VerifyOptions): unknown {
+  if (options.collectViolations !== true || !(cause instanceof PeipkgError)) return cause;
+  const violations = [cause, ...walk.violations.filter((violation) => violation !== cause)];
+  return new PeipkgError(cause.code, cause.message, { ...cause.detail, more: { ...cause.detail.more, violations } });
+}

@@ -1,0 +1,89 @@
+/**
+ * The handler of the second pass over a package: its verified payload is handed to staging, and every byte is compared again with
+ * what the first pass proved, because the file may have been changed in between (T-VERIFY-05).
+ */
+import { PeipkgError, ruleError } from "../errors.ts";
+import { ArchiveLayout } from "./archive_layout.ts";
+import { createSha256, type Sha256 } from "./hash.ts";
+import type { PayloadEntry, PayloadVisitor, VerifiedPackage } from "./package_file.ts";
+import type { TarEntry, TarHandler } from "./tar.ts";
+
+/** Carries what a visitor threw through the decoder, so that it is not taken for a fault of the file. */
+class VisitorFailure extends Error {
+  constructor(override readonly cause: unknown) {
+    super("a visitor failed");
+  }
+}
+
+/** Rethrows what ended a replay: a visitor's own failure as it is, everything else as a changed file. */
+export function rethrowReplay(verified: VerifiedPackage, cause: unknown): never {
+  if (cause instanceof VisitorFailure) throw cause.cause;
+  if (cause instanceof PeipkgError && cause.detail.rule !== undefined && CHANGED_RULES.has(cause.detail.rule)) {
+    throw cause;
+  }
+  throw changed(verified, "it can no longer be read", cause);
+}
+
+const CHANGED_RULES: ReadonlySet<string> = new Set(["PKG_CHANGED", "E_LOCAL_CHANGED"]);
+
+/** The error of a file that is no longer the one that was verified. */
+export function changed(verified: VerifiedPackage, found: string, cause?: unknown): PeipkgError {
+  const { name, version } = verified.manifest;
+  return ruleError(
+    verified.origin === "local-file" ? "E_LOCAL_CHANGED" : "PKG_CHANGED",
+    `cannot install ${name} ${version.raw}: its file was changed after it was verified: ${found}`,
+    { package: name, ...(cause === undefined ? {} : { cause }) },
+  );
+}
+
+/** Compares the entries of the second pass with the list of the first. */
+export class Replay implements TarHandler {
+  private readonly layout = new ArchiveLayout();
+  private next = 0;
+  private current: PayloadEntry | undefined;
+  private wanted = false;
+  private hash: Sha256 | undefined;
+
+  constructor(private readonly verified: VerifiedPackage, private readonly visitor: PayloadVisitor) {}
+
+  raw(): void {
+    // The hash of the whole file is compared instead of the signed range.
+  }
+
+  entry(entry: TarEntry): void {
+    if (this.layout.next(entry).kind !== "payload") return;
+    const known = this.verified.entries[this.next++];
+    const same = known !== undefined && known.path === entry.path && known.type === entry.type &&
+      known.sizeBytes === entry.sizeBytes && known.target === entry.target &&
+      entry.mtime === this.verified.modifiedSeconds;
+    if (!same) throw changed(this.verified, `entry "${entry.wireName}" differs`);
+    this.current = known;
+    this.hash = known.type === "file" ? createSha256() : undefined;
+    this.wanted = visit(() => this.visitor.entry(known));
+  }
+
+  data(bytes: Uint8Array): void {
+    if (this.current === undefined) return;
+    this.hash?.update(bytes);
+    if (this.wanted) visit(() => this.visitor.data(bytes));
+  }
+
+  entryEnd(): void {
+    const { current } = this;
+    if (current === undefined) return;
+    this.current = undefined;
+    if (this.hash !== undefined && this.hash.hex() !== current.hash) {
+      throw changed(this.verified, `the content of "${current.path}" differs`);
+    }
+    this.hash = undefined;
+    if (this.wanted && current.type === "file") visit(() => this.visitor.end());
+  }
+}
+
+function visit<T>(call: () => T): T {
+  try {
+    return call();
+  } catch (cause) {
+    throw new VisitorFailure(cause);
+  }
+}
