@@ -6,6 +6,7 @@ export type { Emit, Phase, ProgressEvent } from "./core/events.ts";
 export type { Session, System } from "./core/system.ts";
 export type * from "./core/resolver/plan.ts";
 export * from "./core/operations/change_request.ts";
+export { applyChange, auditAnswer, planChange } from "./core/operations/change.ts";
 export { openWorkspace, type Workspace, type WorkspaceInput } from "./core/operations/workspace.ts";
 export { realSystem } from "./core/runtime.ts";
 export { isPackageName, type PackageName } from "./core/identity/package_name.ts";
