@@ -4,6 +4,7 @@
  */
 import {
   applyChange,
+  auditAnswer,
   type Authorisation,
   type AuthorisationEvidence,
   type ChangeAnswers,
@@ -12,15 +13,18 @@ import {
   ELEVATED_ACTIONS,
   type LateAnswer,
   type LateQuestion,
+  pendingWeakenings,
   planChange,
   type PreparedChange,
   ruleError,
   WARNING_CODES,
+  type Weakening,
+  type Workspace,
 } from "../mod.ts";
 import { escapeText } from "./escape.ts";
 import type { Invocation } from "./invocation.ts";
 import { elevatedQuestion, isYes, modifiedQuestion, parseModifiedAnswer, ROUTINE_QUESTION } from "./prompt.ts";
-import { authorisationDocument, authorisationText } from "./render/authorisation.ts";
+import { authorisationDocument, authorisationText, weakeningAuthorisation } from "./render/authorisation.ts";
 import { planEvent, reasonWord, renderPlan } from "./render/plan.ts";
 import { rejectionError } from "./render/rejection.ts";
 import { startFields } from "./run.ts";
@@ -57,7 +61,10 @@ export async function runChange(
 ): Promise<0 | 1> {
   const { screen, args } = invocation;
   const workspace = await invocation.workspace();
-  const prepared = await planChange(workspace, request);
+  // C-PROMPT-03: questions about configuration come before those of the plan, which is made with their answers.
+  const weakenings = choosesCandidates(request) && !request.options.dryRun ? pendingWeakenings(workspace) : [];
+  if (!(await askWeakenings(screen, workspace, weakenings))) return cancelChange(screen, "authorisation-declined");
+  const prepared = await planChange(workspace, request, weakenings);
   if (prepared.kind === "rejected") throw rejectionError(prepared);
   const { undoes } = prepared;
   screen.begin({ ...startFields(args, workspace), ...(undoes === undefined ? {} : { undoes: undoes.transaction }) });
@@ -77,12 +84,17 @@ export async function runChange(
     screen.end("done", { summary: "dry run", operations: prepared.plan.operations.length, dry_run: true });
     return 0;
   }
-  const answers = await collectAnswers(invocation, prepared);
+  const answers = await collectAnswers(invocation, workspace, prepared);
   if (typeof answers === "string") return cancelChange(screen, answers);
   screen.passPrompts();
   const report = await applyChange(workspace, prepared, answers);
   tell(screen, prepared, report, wording);
   return 0;
+}
+
+/** Whether repositories are looked at; what only removes or marks works with unusable ones too (C-REMOVE-06). */
+function choosesCandidates({ kind }: ChangeRequest): boolean {
+  return kind === "install" || kind === "upgrade" || kind === "downgrade" || kind === "import";
 }
 
 /** 5.2: a quiet run shows the plan only where a question follows or the plan is what was asked for. */
@@ -104,25 +116,52 @@ export function cancelChange(screen: Screen, reason: CancelReason): 0 {
 
 // --- Questions -------------------------------------------------------------------------------------------------
 
-/** Asks for one elevated action. `unavailable`: there is no terminal to ask on (C-AUTH-03). */
-export async function askElevated(
+/**
+ * Asks for one elevated action and records a refusal (A-AUTH-07); a yes is recorded by whatever it allows.
+ *
+ * @returns The evidence of a yes. `unavailable`: there is no terminal to ask on (C-AUTH-03).
+ */
+async function askElevated(
   screen: Screen,
+  workspace: Workspace,
   authorisation: Authorisation,
   display: readonly string[] = [],
 ): Promise<AuthorisationEvidence | "no" | "unavailable"> {
   if (!screen.canAskElevated) return "unavailable";
+  const { action, subject } = authorisation;
   const statement = authorisationText(authorisation);
-  if (!isYes(await screen.ask(elevatedQuestion(statement, display), true))) return "no";
-  screen.event("authorised", {
-    kind: ELEVATED_ACTIONS[authorisation.action],
-    package: authorisation.subject,
-    text: statement,
-  });
-  return { action: authorisation.action, subject: authorisation.subject, statement, method: "tty" };
+  const evidence: AuthorisationEvidence = { action, subject, statement, method: "tty" };
+  if (!isYes(await screen.ask(elevatedQuestion(statement, display), true))) {
+    auditAnswer(workspace, evidence, "rejection");
+    return "no";
+  }
+  screen.event("authorised", { kind: ELEVATED_ACTIONS[action], package: subject, text: statement });
+  return evidence;
+}
+
+/**
+ * Asks for every weakening of a repository's settings by itself (R-TRANS-04), and records each yes.
+ *
+ * @returns false when one was refused.
+ * @throws {PeipkgError} `authorisation-required` where nobody can be asked.
+ */
+export async function askWeakenings(
+  screen: Screen,
+  workspace: Workspace,
+  weakenings: readonly Weakening[],
+): Promise<boolean> {
+  const authorisations = weakenings.map(weakeningAuthorisation);
+  for (const authorisation of authorisations) {
+    const answer = await askElevated(screen, workspace, authorisation);
+    if (answer === "unavailable") throw noTerminalError(authorisations);
+    if (answer === "no") return false;
+    auditAnswer(workspace, answer, "success");
+  }
+  return true;
 }
 
 /** The failure of an elevated action nobody can be asked about (C-AUTH-04); every action is listed. */
-export function noTerminalError(authorisations: readonly Authorisation[]): Error {
+function noTerminalError(authorisations: readonly Authorisation[]): Error {
   return ruleError("E_AUTH_REQUIRED", "elevated authorisation is needed and there is no terminal to give it on", {
     lines: authorisations.map(authorisationText),
     more: { authorisations: authorisations.map(authorisationDocument).filter((document) => document !== undefined) },
@@ -139,12 +178,16 @@ async function askModified(
   return parseModifiedAnswer(await screen.ask(modifiedQuestion(path, name)));
 }
 
-async function collectAnswers(invocation: Invocation, prepared: PreparedChange): Promise<ChangeAnswers | CancelReason> {
+async function collectAnswers(
+  invocation: Invocation,
+  workspace: Workspace,
+  prepared: PreparedChange,
+): Promise<ChangeAnswers | CancelReason> {
   const { screen } = invocation;
   const { authorisations } = prepared.plan;
   const evidence: AuthorisationEvidence[] = [];
   for (const authorisation of authorisations) {
-    const answer = await askElevated(screen, authorisation);
+    const answer = await askElevated(screen, workspace, authorisation);
     if (answer === "unavailable") throw noTerminalError(authorisations);
     if (answer === "no") return "authorisation-declined";
     evidence.push(answer);
@@ -157,7 +200,7 @@ async function collectAnswers(invocation: Invocation, prepared: PreparedChange):
     modified.set(file.path, answer);
   }
   if (!prepared.isMarksOnly && !invocation.assumeYes && !isYes(await screen.ask(ROUTINE_QUESTION))) return "declined";
-  return { evidence, modified, ask: (question) => answerLate(screen, question) };
+  return { evidence, modified, ask: (question) => answerLate(screen, workspace, question) };
 }
 
 function modifiedError(prepared: PreparedChange): Error {
@@ -173,11 +216,11 @@ function modifiedError(prepared: PreparedChange): Error {
 }
 
 /** Questions that only the package contents raise (C-PROMPT-03). */
-async function answerLate(screen: Screen, question: LateQuestion): Promise<LateAnswer> {
+async function answerLate(screen: Screen, workspace: Workspace, question: LateQuestion): Promise<LateAnswer> {
   if (question.kind === "modified") {
     return { kind: "modified", decision: await askModified(screen, question.path, question.package) };
   }
-  const answer = await askElevated(screen, question, question.display);
+  const answer = await askElevated(screen, workspace, question, question.display);
   return typeof answer === "string"
     ? { kind: "authorise", answer }
     : { kind: "authorise", answer: "yes", evidence: answer };

@@ -4,7 +4,7 @@
  *
  * @see C-AUTH-01, C-AUTH-08
  */
-import { type Authorisation, type AuthorisationKind, ELEVATED_ACTIONS } from "../../mod.ts";
+import { type Authorisation, type AuthorisationKind, ELEVATED_ACTIONS, type Weakening } from "../../mod.ts";
 
 /** `Authorisation` of cli.md 6.2. */
 export interface AuthorisationDocument {
@@ -89,4 +89,12 @@ export function authorisationDocument(authorisation: Authorisation): Authorisati
     text: authorisationText(authorisation),
     details: authorisation.data,
   };
+}
+
+/** A repository's weakened settings as an elevated action. */
+export function weakeningAuthorisation({ action, repository }: Weakening): Authorisation {
+  const data = action === "AUTH_WEAKEN_POLICY"
+    ? { setting: "signature_policy", from: "required", to: "optional" }
+    : { setting: "transport", from: "https", to: "plain http" };
+  return { action, subject: repository, data };
 }

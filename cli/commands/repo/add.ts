@@ -1,19 +1,16 @@
 /** `peipkg repo add`: the trust ceremony (C-REPO-05), then the first index. */
 import {
-  type Authorisation,
   commitRepositoryAdd,
   fetchRepositoryAdd,
   planRepositoryAdd,
   type RepositoryAddRequest,
   type RepositoryCeremony,
-  type Weakening,
 } from "../../../mod.ts";
 import { hasFlag, optionList, optionNumber, optionText, type ParsedArguments, UsageError } from "../../arguments.ts";
-import { askElevated, cancelChange, noTerminalError } from "../../change.ts";
+import { askWeakenings, cancelChange } from "../../change.ts";
 import { escapeText } from "../../escape.ts";
 import type { Invocation } from "../../invocation.ts";
 import { isYes, TRUST_QUESTION } from "../../prompt.ts";
-import type { Screen } from "../../screen.ts";
 
 const GROUP = /.{1,4}/g;
 
@@ -52,14 +49,6 @@ export function parseRepositoryAdd(args: ParsedArguments): RepositoryAddRequest 
   };
 }
 
-/** A weakening as an elevated action (C-AUTH-01). */
-function authorisationOf({ action, repository }: Weakening): Authorisation {
-  const data = action === "AUTH_WEAKEN_POLICY"
-    ? { setting: "signature_policy", from: "required", to: "optional" }
-    : { setting: "transport", from: "https", to: "plain http" };
-  return { action, subject: repository, data };
-}
-
 /** What the operator compares, escaped (C-REPO-05). */
 export function ceremonyLines({ plan, keys, anchors }: RepositoryCeremony, isTyped: boolean): readonly string[] {
   const { handle, baseUrl } = plan.configuration;
@@ -76,27 +65,14 @@ export function ceremonyLines({ plan, keys, anchors }: RepositoryCeremony, isTyp
   ];
 }
 
-/** Asks for every weakening by itself. @returns `undefined` when one was refused. */
-async function askWeakenings(
-  screen: Screen,
-  weakenings: readonly Weakening[],
-): Promise<readonly Weakening[] | undefined> {
-  for (const weakening of weakenings) {
-    const answer = await askElevated(screen, authorisationOf(weakening));
-    if (answer === "unavailable") throw noTerminalError(weakenings.map(authorisationOf));
-    if (answer === "no") return undefined;
-  }
-  return weakenings;
-}
-
 export async function run(invocation: Invocation): Promise<0 | 1> {
   const { args, screen } = invocation;
   const workspace = await invocation.workspace();
   const request = parseRepositoryAdd(args);
   const plan = planRepositoryAdd(workspace, request);
-  const granted = await askWeakenings(screen, plan.weakenings);
-  if (granted === undefined) return cancelChange(screen, "authorisation-declined");
-  const ceremony = await fetchRepositoryAdd(workspace, plan, granted);
+  const isGranted = await askWeakenings(screen, workspace, plan.weakenings);
+  if (!isGranted) return cancelChange(screen, "authorisation-declined");
+  const ceremony = await fetchRepositoryAdd(workspace, plan, plan.weakenings);
   if (ceremony.asksTrust) {
     for (const line of ceremonyLines(ceremony, request.baseUrl !== undefined)) screen.aside(line);
     // Without a terminal the anchors given are the comparison; they matched, or nothing had been verified.
