@@ -4,7 +4,7 @@
  */
 import { SystemCallError } from "./errors.ts";
 import { errnoName } from "./fs/errno.ts";
-import { realMachine } from "./fs/machine.ts";
+import { keepDescriptorsFromChildren, realMachine } from "./fs/machine.ts";
 import { emitKernelEvent } from "./fs/peios.ts";
 import { openOperatorFile, openRoot } from "./fs/root.ts";
 import {
@@ -222,6 +222,7 @@ async function runTool({ path, args, timeoutMilliseconds }: ToolInvocation): Pro
 }
 
 function startTool(path: string, args: readonly string[]): Deno.ChildProcess {
+  keepDescriptorsFromChildren();
   try {
     return new Deno.Command(path, {
       args: [...args],

@@ -1,7 +1,7 @@
 /** What the kernel tells about this process and machine, asked when it is first needed (start-up costs nothing). */
 import type { Machine } from "../system.ts";
 import { ESRCH } from "./errno.ts";
-import { AT_CWD, OPEN } from "./native.ts";
+import { AT_CWD } from "./native.ts";
 import * as native from "./native.ts";
 import { ownSid } from "./peios.ts";
 
@@ -43,6 +43,14 @@ export function terminalPath(device: number): string | undefined {
   if (major === 4) return minor < 64 ? `/dev/tty${minor}` : `/dev/ttyS${minor - 64}`;
   if (major === 229) return `/dev/hvc${minor}`;
   return undefined;
+}
+
+/**
+ * Keeps from children what this process itself was started with beyond 0 to 2 (T-SIDE-05). What it opens of its own
+ * never reaches them.
+ */
+export function keepDescriptorsFromChildren(): void {
+  for (const descriptor of native.openDescriptors()) if (descriptor > 2) native.closeOnExec(descriptor);
 }
 
 /** Computes a value once, when it is first asked for. */
@@ -148,16 +156,9 @@ class RealMachine implements Machine {
   }
 
   holdsOpenFile(device: bigint, inode: bigint): boolean {
-    const directory = native.openAt(AT_CWD, "/proc/self/fd", OPEN.readOnly | OPEN.directory);
-    if (directory < 0) return false;
-    const names: string[] = [];
-    native.listNames(directory, names);
-    native.closeDescriptor(directory);
-    return names.some((name) => {
-      const status = native.statPath(`/proc/self/fd/${name}`);
-      // The listing's own descriptor is closed by now.
-      if (typeof status === "number") return false;
-      return status.device === device && status.inode === inode;
+    return native.openDescriptors().some((descriptor) => {
+      const status = native.statDescriptor(descriptor);
+      return typeof status !== "number" && status.device === device && status.inode === inode;
     });
   }
 }

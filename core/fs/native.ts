@@ -43,6 +43,7 @@ const SYMBOLS = {
   fremovexattr: { parameters: ["i32", "buffer"], result: "i32" },
   getrlimit: { parameters: ["i32", "buffer"], result: "i32" },
   setrlimit: { parameters: ["i32", "buffer"], result: "i32" },
+  fcntl: { parameters: ["i32", "i32", "i32"], result: "i32" },
   kill: { parameters: ["i32", "i32"], result: "i32" },
   getpid: { parameters: [], result: "i32" },
   getuid: { parameters: [], result: "u32" },
@@ -103,6 +104,8 @@ const UTIME_OMIT = (1 << 30) - 2;
 const LOCK_EXCLUSIVE_NONBLOCKING = 2 | 4;
 const RLIMIT_NOFILE = 7;
 const RENAME_NOREPLACE = 1;
+const F_SETFD = 2;
+const FD_CLOEXEC = 1;
 
 const encoder = new TextEncoder();
 // A byte order mark is part of a name like any other character.
@@ -241,11 +244,6 @@ export function statAt(directory: number, name: string): FileStatus | number {
 /** Status of an open object. */
 export function statDescriptor(descriptor: number): FileStatus | number {
   return status(descriptor, first(""), AT_EMPTY_PATH);
-}
-
-/** Status of what an absolute path leads to, links followed; for `/proc/self/fd` (T-DB-01). */
-export function statPath(path: string): FileStatus | number {
-  return status(AT_CWD, first(path), 0);
 }
 
 /** `fstatfs`; only `f_type`, sizes, inodes and the read-only flag. */
@@ -482,6 +480,21 @@ export function systemNames(): { hostname: string; release: string; machine: str
 /** `kill(pid, 0)`: 0 when a signal could be sent. */
 export function probeProcess(pid: number): number {
   return outcome(libc().kill(pid, 0));
+}
+
+/** Numbers of the descriptors this process has open; empty where `/proc` is missing. */
+export function openDescriptors(): readonly number[] {
+  const directory = openAt(AT_CWD, "/proc/self/fd", OPEN.readOnly | OPEN.directory);
+  if (directory < 0) return [];
+  const names: string[] = [];
+  listNames(directory, names);
+  closeDescriptor(directory);
+  return names.map(Number).filter((descriptor) => descriptor !== directory);
+}
+
+/** Keeps a descriptor from children. */
+export function closeOnExec(descriptor: number): void {
+  libc().fcntl(descriptor, F_SETFD, FD_CLOEXEC);
 }
 
 /** Raises the soft limit of open descriptors to the hard one (T-PATH-07). */
