@@ -58,5 +58,5 @@ export {
   type RepositoryListing,
 } from "./core/operations/repositories.ts";
 export type { Weakening } from "./core/operations/accepted_configuration.ts";
-export { applyChange, auditAnswer, planChange } from "./core/operations/change.ts";
 export { pendingWeakenings } from "./core/operations/available.ts";
+export { SETTINGS } from "./core/config/setting_table.ts";

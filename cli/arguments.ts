@@ -314,6 +314,7 @@ function checkExclusions(state: State): void {
 
 /** C-GEN-11: repeated operands are one. Only those that share a place in the synopsis can be repeats. */
 function foldOperands(command: CommandSpec, operands: readonly string[]): readonly string[] {
+  if (command.hidden === true) return operands;
   const fixed = Math.max(0, command.operands.length - 1);
   return [...operands.slice(0, fixed), ...new Set(operands.slice(fixed))];
 }

@@ -122,7 +122,7 @@ export interface CommandSpec {
   /** Meaning of exit status 1 where it is not just a failure. */
   readonly statusOne?: string;
   readonly examples: readonly Example[];
-  /** Neither listed nor completed: for scripts of our own. */
+  /** Neither listed nor completed, its operands taken as they are: for scripts of our own. */
   readonly hidden?: true;
   /** Absent only where subcommands are required. */
   readonly load?: () => Promise<CommandModule>;

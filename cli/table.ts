@@ -703,6 +703,38 @@ const ANNOTATE: CommandSpec = {
   examples: [{ line: "peipkg annotate set nginx owner web-team", meaning: "note who looks after nginx" }],
 };
 
+/** `completion` and what its scripts call; every program has them (C-COMP-01). */
+export const completionCommands = (program: string): readonly CommandSpec[] => [
+  {
+    name: "completion",
+    group: "maintenance",
+    summary: "print the completion script for a shell",
+    operands: [{ label: "bash|zsh|fish", kind: "choice", choices: ["bash", "zsh", "fish"] }],
+    requirement: "exactly one shell is required: bash, zsh or fish",
+    options: [],
+    needs: "nothing",
+    output: "text",
+    examples: [{ line: `source <(${program} completion bash)`, meaning: "complete in this shell" }],
+    load: () => import("./commands/completion.ts"),
+  },
+  {
+    name: "__complete",
+    group: "maintenance",
+    summary: "list what could stand at a place of a command line",
+    operands: [
+      { label: "shell", kind: "text" },
+      { label: "index", kind: "number" },
+      { label: "word", kind: "text", optional: true, repeatable: true },
+    ],
+    options: [],
+    needs: "nothing",
+    output: "text",
+    examples: [],
+    hidden: true,
+    load: () => import("./commands/complete.ts"),
+  },
+];
+
 export const PEIPKG_COMMANDS: readonly CommandSpec[] = [
   INSTALL,
   REMOVE,
@@ -726,6 +758,7 @@ export const PEIPKG_COMMANDS: readonly CommandSpec[] = [
   LOCK,
   UNLOCK,
   ANNOTATE,
+  ...completionCommands("peipkg"),
   {
     name: "help",
     group: "maintenance",
