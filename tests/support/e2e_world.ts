@@ -1,0 +1,172 @@
+/**
+ * A private directory for one end-to-end test: a signing key, packages packed from text, a signed repository served on
+ * loopback, and an empty root. Everything is made by the real programs; disposing it leaves nothing behind.
+ */
+import { type CliResult, expectRun, run } from "./cli.ts";
+import { serveDirectory, type StaticServer } from "./static_server.ts";
+
+/** Content of a payload file, or a link. */
+export type Payload = string | Uint8Array | { readonly link: string };
+
+export interface PackageSpec {
+  readonly name: string;
+  readonly version: string;
+  /** Payload by path without a leading slash. */
+  readonly files?: Readonly<Record<string, Payload>>;
+  readonly architecture?: string;
+  readonly dependencies?: readonly (string | Record<string, unknown>)[];
+  readonly conflicts?: readonly (string | Record<string, unknown>)[];
+  readonly provides?: readonly (string | Record<string, unknown>)[];
+  readonly replaces?: readonly (string | Record<string, unknown>)[];
+  readonly optional?: readonly (string | Record<string, unknown>)[];
+  readonly sideEffects?: readonly string[];
+  readonly description?: string;
+}
+
+const EPOCH = Date.UTC(2026, 0, 2, 3, 4, 5);
+
+export class World implements AsyncDisposable {
+  readonly anchor: string;
+  readonly #servers: StaticServer[] = [];
+  #publications = 0;
+
+  private constructor(readonly directory: string, anchor: string) {
+    this.anchor = anchor;
+  }
+
+  static async create(): Promise<World> {
+    const directory = await Deno.realPath(await Deno.makeTempDir({ prefix: "peipkg-e2e-" }));
+    const { stdout } = await expectRun(["keygen", "--out", `${directory}/key`], 0, { program: "peipkg-repo" });
+    await Deno.mkdir(`${directory}/root`);
+    return new World(directory, /\b[0-9a-f]{64}\b/.exec(stdout)?.[0] ?? "");
+  }
+
+  get root(): string {
+    return `${this.directory}/root`;
+  }
+
+  /** Time of the n-th publication: today, so that no age limit trips, and later each time. */
+  #timestamp(): string {
+    const today = Math.floor(Date.now() / 1000) - 3600 + this.#publications++;
+    return new Date(today * 1000).toISOString().replace(/\.\d+Z$/, "Z");
+  }
+
+  /** Packs one package; returns the file's path. */
+  async pack(spec: PackageSpec, key = `${this.directory}/key`, out = `${this.directory}/packed`): Promise<string> {
+    const stage = await Deno.makeTempDir({ dir: this.directory, prefix: "stage-" });
+    await Deno.mkdir(`${stage}/tree`);
+    await Deno.mkdir(out, { recursive: true });
+    for (const [path, payload] of Object.entries(spec.files ?? {})) {
+      const target = `${stage}/tree/${path}`;
+      await Deno.mkdir(target.slice(0, target.lastIndexOf("/")), { recursive: true });
+      if (typeof payload === "string") await Deno.writeTextFile(target, payload);
+      else if (payload instanceof Uint8Array) await Deno.writeFile(target, payload);
+      else await Deno.symlink(payload.link, target);
+    }
+    await Deno.writeTextFile(`${stage}/manifest.json`, JSON.stringify(manifestOf(spec)));
+    const architecture = spec.architecture ?? "noarch";
+    const file = `${out}/${spec.name}_${spec.version}_${architecture}.peipkg`;
+    await expectRun(
+      [
+        "pack",
+        "--manifest",
+        `${stage}/manifest.json`,
+        "--staged",
+        `${stage}/tree`,
+        "--out",
+        file,
+        "--sign-key",
+        key,
+        "--timestamp",
+        new Date(EPOCH).toISOString().replace(/\.\d+Z$/, "Z"),
+      ],
+      0,
+      { program: "peipkg-build" },
+    );
+    await Deno.remove(stage, { recursive: true });
+    return file;
+  }
+
+  /** Packs and publishes packages in a repository, making it when it does not exist. */
+  async publish(specs: readonly PackageSpec[], name = "main"): Promise<void> {
+    const repository = this.repository(name);
+    const out = await Deno.makeTempDir({ dir: this.directory, prefix: "packed-" });
+    for (const spec of specs) await this.pack(spec, `${this.directory}/key`, out);
+    const sign = ["--sign-key", `${this.directory}/key`, "--timestamp"];
+    const program = { program: "peipkg-repo" as const };
+    if (!await exists(repository)) {
+      await expectRun(["init", repository, "--name", name, ...sign, this.#timestamp()], 0, program);
+    }
+    if (specs.length > 0) await expectRun(["add", repository, out], 0, program);
+    const refresh = specs.length > 0 ? [] : ["--refresh-date"];
+    await expectRun(["publish", repository, ...sign, this.#timestamp(), ...refresh], 0, program);
+    await Deno.remove(out, { recursive: true });
+  }
+
+  repository(name = "main"): string {
+    return `${this.directory}/repositories/${name}`;
+  }
+
+  /** The published file of a package. */
+  published(spec: PackageSpec, name = "main"): string {
+    const file = `${spec.name}_${spec.version}_${spec.architecture ?? "noarch"}.peipkg`;
+    return `${this.repository(name)}/p/${spec.name}/${spec.version}/${file}`;
+  }
+
+  /** Serves a repository on loopback for the rest of the test. */
+  serve(name = "main"): StaticServer {
+    const server = serveDirectory(this.repository(name));
+    this.#servers.push(server);
+    return server;
+  }
+
+  /** Adds a served repository to the root. */
+  async addRepository(url: string, handle = "main", options: readonly string[] = []): Promise<void> {
+    await this.expect(["repo", "add", handle, url, "--anchor", this.anchor, "--insecure", "-y", ...options]);
+  }
+
+  /** Runs `peipkg --root ROOT …`. */
+  peipkg(args: readonly string[], stdin?: string): Promise<CliResult> {
+    return run(["--root", this.root, ...args], {
+      cwd: this.directory,
+      ...(stdin === undefined ? {} : { stdin }),
+    });
+  }
+
+  /** The same, insisting on an exit status. */
+  expect(args: readonly string[], status = 0): Promise<CliResult> {
+    return expectRun(["--root", this.root, ...args], status, { cwd: this.directory });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const server of this.#servers) await server[Symbol.asyncDispose]();
+    await Deno.remove(this.directory, { recursive: true });
+  }
+}
+
+export async function exists(path: string): Promise<boolean> {
+  return await Deno.lstat(path).then(() => true, () => false);
+}
+
+function manifestOf(spec: PackageSpec): Record<string, unknown> {
+  const entries = (list: PackageSpec["dependencies"]) =>
+    (list ?? []).map((item) => typeof item === "string" ? { name: item } : item);
+  return {
+    schema_version: 1,
+    name: spec.name,
+    version: spec.version,
+    architecture: spec.architecture ?? "noarch",
+    description: spec.description ?? `Test package ${spec.name}`,
+    license: "MIT",
+    homepage: "",
+    dependencies: entries(spec.dependencies),
+    optional_dependencies: entries(spec.optional),
+    conflicts: entries(spec.conflicts),
+    provides: entries(spec.provides),
+    replaces: entries(spec.replaces),
+    side_effects: spec.sideEffects ?? [],
+    size_installed: 0,
+    sd_overrides: [],
+    build: { timestamp: "2026-01-02T03:04:05Z", farm_id: "test", source_ref: `test:${spec.name}` },
+  };
+}
