@@ -91,7 +91,8 @@ function prepare(
   architecture: Architecture,
   database: Database | undefined,
 ): PreparedChange | RejectedChange {
-  const undo = request.kind === "undo" ? readUndoSubject(workspace, database) : undefined;
+  using state = request.kind === "undo" ? workspace.openState() : undefined;
+  const undo = request.kind === "undo" ? readUndoSubject(workspace, database, state?.directory) : undefined;
   const solved = solveChange(workspace, request, inputs, undo, architecture, database);
   const { answer: plan, candidates } = solved;
   if (plan.kind === "rejection") {
@@ -210,7 +211,7 @@ export async function applyChange(
   for (const evidence of answers.evidence) auditAnswer(workspace, evidence, "success");
   try {
     return await workspace.withWriter(async (writer) => {
-      const current = revalidate(workspace, prepared, writer.database);
+      const current = revalidate(workspace, prepared, writer);
       if (prepared.isMarksOnly) return applyMarks(workspace, prepared, writer.database);
       return await runTransaction(workspace, prepared, current, answers, writer);
     });
@@ -229,10 +230,10 @@ interface Current {
 }
 
 /** T-PLAN-04: under the lock the same request must still lead to the same plan. */
-function revalidate(workspace: Workspace, prepared: PreparedChange, database: Database): Current {
+function revalidate(workspace: Workspace, prepared: PreparedChange, { database, state }: Writer): Current {
   const { request, basis } = prepared;
   const architecture = workspace.architecture(database);
-  const undo = request.kind === "undo" ? readUndoSubject(workspace, database) : undefined;
+  const undo = request.kind === "undo" ? readUndoSubject(workspace, database, state.directory) : undefined;
   const solved = solveChange(workspace, request, basis.inputs, undo, architecture, database);
   const isSame = solved.answer.kind === "plan" && planText(solved.answer) === planText(prepared.plan);
   if (isSame) return { solved, undo, architecture };

@@ -11,6 +11,7 @@ import { newestCommitted, priorHolders, type PriorPackage, priorPackages, readOp
 import { readInstalledPackage } from "../store/installed.ts";
 import type { ClaimAssignment, ContentSource } from "../transaction/input.ts";
 import { openKeptContent } from "../transaction/undo_source.ts";
+import type { Directory } from "../system.ts";
 import type { Workspace } from "./workspace.ts";
 
 export interface UndoSubject {
@@ -34,10 +35,15 @@ const encoder = new TextEncoder();
 /**
  * Reads the newest committed transaction and computes its inverse.
  *
+ * @param state The state directory; the kept content is usable while it stays open.
  * @throws {PeipkgError} `nothing-to-undo` (`E_NOTHING_TO_UNDO`)
  * @see T-UNDO-01, T-UNDO-02, S-UNDO-01
  */
-export function readUndoSubject(workspace: Workspace, database: Database | undefined): UndoSubject {
+export function readUndoSubject(
+  workspace: Workspace,
+  database: Database | undefined,
+  state: Directory | undefined,
+): UndoSubject {
   const record = database === undefined ? undefined : newestCommitted(database);
   if (database === undefined || record === undefined) {
     throw ruleError("E_NOTHING_TO_UNDO", "there is no committed transaction to undo");
@@ -63,7 +69,9 @@ export function readUndoSubject(workspace: Workspace, database: Database | undef
       );
     }
   }
-  const { contents, warnings } = openKeptContent(workspace.transactionPlace(), database, record.id);
+  const { contents, warnings } = state === undefined
+    ? { contents: new Map<string, ContentSource>(), warnings: [] }
+    : openKeptContent({ root: workspace.root, state }, database, record.id);
   const claims = priorHolders(database, record.id).map(({ role, holder }) => ({ role, holder, isUndo: true }));
   if (requests.length === 0 && claims.length === 0) {
     throw ruleError("E_NOTHING_TO_UNDO", `there is nothing to undo in transaction ${record.id}`);
