@@ -16,6 +16,7 @@ import {
   resolveLayout,
 } from "../config/layout.ts";
 import {
+  type PathSetting,
   type ResolvedSettings,
   resolvePlaces,
   resolveSettings,
@@ -347,8 +348,9 @@ export class Workspace implements RepositoryAccess, Disposable {
 
   /** The audit sinks; nothing is opened before the first event. */
   get trail(): AuditTrail {
+    const { eventLog } = this.settings;
     return this.#trail ??= AuditTrail.open(this.session, this.root, {
-      openEventLog: () => this.#openEventLog(),
+      openEventLog: eventLog === undefined ? undefined : () => this.#openFileParent(eventLog),
       hasInstallation: () => this.#hasInstallation(),
       claimed: this.claimedOperator,
     });
@@ -358,9 +360,7 @@ export class Workspace implements RepositoryAccess, Disposable {
     this.trail.emit(repositoryEvent(event, this.startedAt));
   }
 
-  #openEventLog(): { readonly directory: Directory; readonly name: string } | undefined {
-    const place = this.settings.eventLog;
-    if (place === undefined) return undefined;
+  #openFileParent(place: PathSetting): { readonly directory: Directory; readonly name: string } | undefined {
     const directory = openPlace(this.session.system, this.root, parentPlace(place));
     return directory === undefined ? undefined : { directory, name: place.path.slice(place.path.lastIndexOf("/") + 1) };
   }
