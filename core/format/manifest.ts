@@ -116,14 +116,16 @@ export function parseManifest(bytes: Uint8Array, layout: Layout, warn?: Warn): M
 /**
  * Reads every manifest field but `schema_version` and `size_installed`.
  *
- * @param timestamp Build timestamp that stands in for the document's, when given.
+ * @param producing What a producer may leave to this program: `sort` puts relations and overrides in order instead of
+ *   demanding it; `timestamp` stands in for the document's build timestamp.
  */
 export function readManifestFields(
   place: Place,
   layout: Layout,
-  timestamp?: string,
+  producing: { readonly sort?: boolean; readonly timestamp?: string | undefined } = {},
 ): Omit<Manifest, "sizeInstalledBytes"> {
   const late = layout !== "base";
+  const { sort = false, timestamp } = producing;
   return {
     name: parseAt(place, "name", readString(place, "name"), parsePackageName),
     version: parseAt(place, "version", readString(place, "version"), parseVersion),
@@ -132,9 +134,9 @@ export function readManifestFields(
     license: readOptionalString(place, "license") ?? "",
     homepage: readHomepage(place),
     defaultRoot: readDefaultRoot(place),
-    ...readRelations(place, layout),
+    ...readRelations(place, layout, sort),
     sideEffects: readSideEffects(place),
-    sdOverrides: readOverrides(place),
+    sdOverrides: readOverrides(place, sort),
     build: readBuild(readObject(place, "build"), timestamp),
     specialSystemPackage: late && (readOptionalBoolean(place, "special_system_package") ?? false),
     alternateUpgrade: late ? readOptionalString(place, "alternate_upgrade") ?? "" : "",
@@ -185,21 +187,24 @@ function readSideEffects(place: Place): readonly SideEffect[] {
   return effects;
 }
 
-function readOverrides(place: Place): readonly SdOverride[] {
+function readOverrides(place: Place, sort: boolean): readonly SdOverride[] {
   const values = readOptionalArray(place, "sd_overrides") ?? [];
   if (values.length > LIMITS.sdOverrides) {
     const found = `it has ${values.length} entries, limit is ${LIMITS.sdOverrides}`;
     throw fieldError(place, "sd_overrides", "E_LIMIT_ARRAY", found);
   }
-  const overrides: SdOverride[] = [];
-  for (const [index, value] of values.entries()) {
+  const overrides = values.map((value, index) => {
     const entry = elementPlace(place, "sd_overrides", value, index);
     const path = parseAt(entry, "path", readString(entry, "path"), parseSafePath);
-    const previous = overrides.at(-1)?.path;
+    return { path, descriptor: readDescriptor(entry) };
+  });
+  if (sort) overrides.sort((a, b) => compareBytes(a.path, b.path));
+  for (const [index, { path }] of overrides.entries()) { // F-SDO-03
+    const previous = overrides[index - 1]?.path;
     const order = previous === undefined ? -1 : compareBytes(previous, path);
-    if (order === 0) throw fieldError(entry, "path", "E_MANIFEST_DUPLICATE", `"${path}" is repeated`); // F-SDO-03
-    if (order > 0) throw fieldError(entry, "path", "E_MANIFEST_ORDER", `"${path}" stands after "${previous}"`);
-    overrides.push({ path, descriptor: readDescriptor(entry) });
+    const field = `sd_overrides[${index}].path`;
+    if (order === 0) throw fieldError(place, field, "E_MANIFEST_DUPLICATE", `"${path}" is repeated`);
+    if (order > 0) throw fieldError(place, field, "E_MANIFEST_ORDER", `"${path}" stands after "${previous}"`);
   }
   return overrides;
 }

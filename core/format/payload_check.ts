@@ -159,16 +159,23 @@ export class SideEffectNeeds {
     if (path.startsWith("usr/share/man/")) this.needed.add("man-db");
   }
 
-  /** Warns where declaration and content differ; an unneeded `man-db` is harmless. */
-  warn(manifest: Manifest, warn: Warn): void {
+  /** Where declaration and content differ. An undeclared `man-db` is advice only, an unneeded one is harmless. */
+  differences(manifest: Manifest): readonly { readonly effect: SideEffect; readonly text: string }[] {
+    const found: { readonly effect: SideEffect; readonly text: string }[] = [];
     for (const effect of ["ldconfig", "depmod", "man-db"] as const) {
       const declared = manifest.sideEffects.includes(effect);
       if (this.needed.has(effect) && !declared) {
-        warn({ rule: "W_SIDE_EFFECT", text: `the content needs side effect "${effect}", which is not declared` });
+        found.push({ effect, text: `the content needs side effect "${effect}", which is not declared` });
       } else if (declared && !this.needed.has(effect) && effect !== "man-db") {
-        warn({ rule: "W_SIDE_EFFECT", text: `side effect "${effect}" is declared, no content needs it` });
+        found.push({ effect, text: `side effect "${effect}" is declared, no content needs it` });
       }
     }
+    return found;
+  }
+
+  /** Warns of every difference. */
+  warn(manifest: Manifest, warn: Warn): void {
+    for (const { text } of this.differences(manifest)) warn({ rule: "W_SIDE_EFFECT", text });
   }
 }
 

@@ -1,4 +1,5 @@
 /** Relation arrays, read alike from manifests and index entries (section 9; S-REL-01 … S-REL-13). */
+import type { PeipkgError } from "../errors.ts";
 import { type Constraint, parseConstraint } from "../identity/constraint.ts";
 import { type PackageName, parsePackageName } from "../identity/package_name.ts";
 import { parseRootReference, type RootReference } from "../identity/root_reference.ts";
@@ -55,12 +56,13 @@ export interface Relations {
  * Reads the five relation arrays of `place`. `dependencies` and `conflicts` are required (F-MAN-01).
  *
  * @param layout Profile that claim paths are judged by (F-CLM-05).
+ * @param sort Put entries in order instead of demanding it, as producers do (F-PRO-09).
  * @throws {PeipkgError} `format` (`E_FIELD_MISSING`, `E_FIELD_TYPE` or the document's rule, `E_NAME`, `E_VNAME`,
  *   `E_CONSTRAINT`, `E_VERSION`, `E_ARCH_QUALIFIER`, `E_ROOT_REF`, `E_CLAIM_SLOT`, `E_CLAIM_SHAPE`, `E_CLAIM_PATH`,
  *   `E_LIMIT_ARRAY`, `E_LIMIT_CLAIMS`, `E_MANIFEST_ORDER`, `E_MANIFEST_DUPLICATE`)
  * @see F-MAN-01 … F-MAN-03, S-REL-01 … S-REL-13
  */
-export function readRelations(place: Place, layout: Layout): Relations {
+export function readRelations(place: Place, layout: Layout, sort = false): Relations {
   const readDependency = (entry: Place): Dependency => ({
     name: at(entry, "name", readString, parseVirtualName), // F-VNAME-01
     constraint: readConstraint(entry),
@@ -72,12 +74,14 @@ export function readRelations(place: Place, layout: Layout): Relations {
     version: optional(entry, "version", parseProvidedVersion), // F-CON-07
     claims: readClaims(entry, "provider", layout),
   });
+  const required = { required: true, limit: LIMITS.relations, sort };
+  const voluntary = { required: false, limit: LIMITS.relations, sort };
   return {
-    dependencies: readEntries(place, "dependencies", true, LIMITS.relations, readDependency),
-    optionalDependencies: readEntries(place, "optional_dependencies", false, LIMITS.relations, readDependency),
-    conflicts: readEntries(place, "conflicts", true, LIMITS.relations, readConflict),
-    provides: readEntries(place, "provides", false, LIMITS.relations, readProvides),
-    replaces: readEntries(place, "replaces", false, LIMITS.replaces, readReplaces),
+    dependencies: readEntries(place, "dependencies", required, readDependency),
+    optionalDependencies: readEntries(place, "optional_dependencies", voluntary, readDependency),
+    conflicts: readEntries(place, "conflicts", required, readConflict),
+    provides: readEntries(place, "provides", voluntary, readProvides),
+    replaces: readEntries(place, "replaces", { ...voluntary, limit: LIMITS.replaces }, readReplaces),
   };
 }
 
@@ -112,8 +116,7 @@ function checkQualifier(entry: Place): void {
 function readEntries<T extends { readonly name: string }>(
   place: Place,
   field: string,
-  required: boolean,
-  limit: number,
+  { required, limit, sort }: { readonly required: boolean; readonly limit: number; readonly sort: boolean },
   read: (entry: Place) => T,
 ): readonly T[] {
   const values = required ? readArray(place, field) : readOptionalArray(place, field) ?? [];
@@ -126,16 +129,23 @@ function readEntries<T extends { readonly name: string }>(
     const entry = elementPlace(place, field, value, index);
     const relation = read(entry);
     // F-MAN-02; names are ASCII, so code-unit order is byte order
-    if (relation.name === previous) {
-      throw fieldError(entry, "name", "E_MANIFEST_DUPLICATE", `"${relation.name}" is repeated`);
-    }
-    if (relation.name < previous) {
+    if (relation.name < previous && !sort) {
       throw fieldError(entry, "name", "E_MANIFEST_ORDER", `"${relation.name}" stands after "${previous}"`);
     }
+    if (relation.name === previous) throw repeated(entry, relation.name);
     previous = relation.name;
     entries.push(relation);
   }
+  if (!sort) return entries;
+  entries.sort((a, b) => a.name < b.name ? -1 : a.name > b.name ? 1 : 0);
+  for (const [index, { name }] of entries.entries()) {
+    if (index > 0 && entries[index - 1]?.name === name) throw repeated(place, name, field);
+  }
   return entries;
+}
+
+function repeated(place: Place, name: string, field = "name"): PeipkgError {
+  return fieldError(place, field, "E_MANIFEST_DUPLICATE", `"${name}" is repeated`);
 }
 
 /** F-MAN-03: an empty string means absent. */
