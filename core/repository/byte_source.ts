@@ -1,4 +1,5 @@
 /** Open files as the byte sources that package verification reads. */
+import { createSha256 } from "../format/hash.ts";
 import type { ByteSource } from "../format/package_file.ts";
 import type { ReadableFile } from "../system.ts";
 
@@ -26,4 +27,16 @@ export function openByteSource(file: ReadableFile, label: string): ByteSource & 
     },
     [Symbol.dispose]: () => file[Symbol.dispose](),
   };
+}
+
+/** SHA-256 of an open file, 64 lowercase hex digits. */
+export function hashFile(file: ReadableFile): string {
+  const hash = createSha256();
+  const buffer = new Uint8Array(CHUNK_BYTES);
+  for (let offset = 0;;) {
+    const count = file.readAt(buffer, offset);
+    if (count === 0) return hash.hex();
+    hash.update(buffer.subarray(0, count));
+    offset += count;
+  }
 }

@@ -270,11 +270,10 @@ export function relationsText(relations: Relations): string {
 function relationFields(relations: Relations) {
   const plain = (item: Relations["conflicts"][number]) => ({ name: item.name, constraint: item.constraint?.raw });
   const claims = (item: { readonly claims: Relations["provides"][number]["claims"] }) =>
-    item.claims.length === 0 ? undefined : item.claims.map((claim) => ({
-      slot: claim.slot,
+    item.claims.length === 0 ? undefined : Object.fromEntries(item.claims.map((claim) => [claim.slot, {
       path: claim.path === undefined ? undefined : `/${claim.path}`,
       target: claim.target === undefined ? undefined : `/${claim.target}`,
-    }));
+    }]));
   const dependency = (item: Relations["dependencies"][number]) => ({
     name: item.name,
     constraint: item.constraint?.raw,

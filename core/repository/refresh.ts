@@ -41,6 +41,8 @@ export interface Recorded {
 /** A descriptor that verified. */
 export interface VerifiedDescriptor {
   readonly descriptor: Descriptor;
+  /** Its exact bytes, for mirrors. */
+  readonly pair: FetchedPair;
   /** `undefined` in unsigned mode. */
   readonly signer: string | undefined;
   /** Keys whose bytes are known already. */
@@ -89,7 +91,7 @@ export async function fetchDescriptor(
     signed: !unsigned,
   };
   const verified = await fetchMatching(context, configuration, request, async (pair) => {
-    if (unsigned) return { descriptor: parseDescriptor(pair.bytes), signer: undefined, held: [], warnings: [] };
+    if (unsigned) return { descriptor: parseDescriptor(pair.bytes), pair, signer: undefined, held: [], warnings: [] };
     // Coming from unsigned mode there is nothing trusted yet: a first add, floors kept (R-POL-06).
     return state === undefined || state.keys.length === 0
       ? await verifyByAnchors(context, configuration, pair)
@@ -118,7 +120,7 @@ async function verifyByTrustSet(
   const signer = await verifyPair(context, configuration.handle, "descriptor", pair, trustedKeys(state));
   const descriptor = parseDescriptor(pair.bytes);
   checkSignerListed(configuration.handle, descriptor, signer, context.startedAt);
-  return { descriptor, signer, held: state.keys, warnings: [] };
+  return { descriptor, pair, signer, held: state.keys, warnings: [] };
 }
 
 /** R-ADD-04 … R-ADD-06: the only time a descriptor is read before its signature is known to be good. */
@@ -164,7 +166,7 @@ async function verifyByAnchors(
   }
   const signer = await verifyPair(context, handle, "descriptor", pair, keys);
   checkSignerListed(handle, descriptor, signer, context.startedAt);
-  return { descriptor, signer, held, warnings: anchorWarnings(configuration, descriptor) };
+  return { descriptor, pair, signer, held, warnings: anchorWarnings(configuration, descriptor) };
 }
 
 function anchorWarnings(configuration: RepositoryConfiguration, descriptor: Descriptor): readonly Warning[] {
