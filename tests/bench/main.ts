@@ -2,11 +2,11 @@
  * The benchmark: peipkg beside what its users would otherwise run, on the same files, in the same run.
  *
  * Usage: deno task bench [--json] [--compare FILE] [--only TEXT] [--profile DIRECTORY] [--quick] [--rounds N]
- *                        [--without PEER]
+ *                        [--without PEER] [--universe DIRECTORY]
  *
  * `--only` takes the workloads whose name contains TEXT. `--compare` shows the change against a report stored by
  * `--json`. `--profile` has every measured peipkg write a CPU profile (`.cpuprofile`) there; times are then
- * not comparable. Package sets are made once, below `.cache/bench`, and used again.
+ * not comparable. `--universe` names the repository of 60,000 packages. Package sets are made once, below `.cache/bench`, and used again.
  */
 import { parseArgs } from "node:util";
 import { missingTime } from "./measure.ts";
@@ -37,6 +37,7 @@ const { values: options } = parseArgs({
     profile: { type: "string" },
     quick: { type: "boolean", default: false },
     rounds: { type: "string" },
+    universe: { type: "string" },
     without: { type: "string", multiple: true, default: [] },
   },
 });
@@ -67,6 +68,15 @@ async function prepareOwn(directory: string): Promise<Program | undefined> {
     log(`without peipkg: ${error instanceof Error ? error.message : String(error)}`);
     return undefined;
   }
+}
+
+/** Directory of the large catalogue: as named, or where a checkout has it. */
+async function findUniverse(): Promise<string | undefined> {
+  const usual = [`${HOME}tests/fixtures/universe-full`, `${HOME}../shared/vectors/universe-full`];
+  for (const directory of options.universe === undefined ? usual : [options.universe]) {
+    if (await Deno.stat(`${directory}/repo.json`).then(() => true, () => false)) return await Deno.realPath(directory);
+  }
+  return undefined;
 }
 
 async function takePart(peers: readonly Peer[]): Promise<readonly Peer[]> {
@@ -123,7 +133,7 @@ async function main(): Promise<void> {
     }
   }
   await runReads(context, media, 7 * rounds);
-  await runCatalogue(context, media, program, 2 * rounds);
+  await runCatalogue(context, media, await findUniverse(), program, 2 * rounds);
   await runInstalls(context, media, rounds);
   await runLives(context, media, rounds);
 

@@ -23,7 +23,7 @@ export interface Context {
   log(text: string): void;
 }
 
-function record(context: Context, workload: string, peer: Peer, sample: Sample): void {
+function record(context: Context, workload: string, peer: Pick<Peer, "name">, sample: Sample): void {
   const peers = context.results.get(workload) ?? new Map<string, Sample[]>();
   context.results.set(workload, peers);
   peers.set(peer.name, [...peers.get(peer.name) ?? [], sample]);
@@ -139,7 +139,7 @@ export async function runInstalls(context: Context, media: readonly Medium[], ro
 }
 
 /** A fault of one peer is printed and ends its part of the round, not the run. */
-async function attempt(context: Context, peer: Peer, work: () => Promise<void>): Promise<void> {
+async function attempt(context: Context, peer: Pick<Peer, "name">, work: () => Promise<void>): Promise<void> {
   try {
     await work();
   } catch (error) {
@@ -176,18 +176,20 @@ export async function runReads(context: Context, media: readonly Medium[], round
   }
 }
 
-/** Measures one command of one peer several times, after one run that is not counted. */
+/** Measures one command of one peer several times, after one run that is not counted unless `warm` is false. */
 export async function runCommand(
   context: Context,
   workload: string,
-  peer: Peer,
+  peer: Pick<Peer, "name">,
   invocation: Invocation,
   rounds: number,
+  options: { readonly warm: boolean } = { warm: true },
 ): Promise<void> {
+  if (!context.wanted(workload)) return;
   await attempt(context, peer, async () => {
-    await measure(invocation, { accept: FINDINGS });
+    if (options.warm) await measure(invocation);
     for (let round = 0; round < rounds; round++) {
-      record(context, workload, peer, await measure(invocation, { accept: FINDINGS }));
+      record(context, workload, peer, await measure(invocation));
     }
   });
 }

@@ -94,8 +94,3 @@ export const pacman: Peer = {
   owner: (root, path) => command(root, "-Qo", `${root}/${path}`),
   version: () => ({ command: ["pacman", "--version"] }),
 };
-
-/** Package names and descriptions as a repository database of pacman, for search in a large one. */
-export function searchRoot(root: string, query: string): Invocation {
-  return command(root, "-Ss", query);
-}
