@@ -105,12 +105,12 @@ function isBroken(installed: InstalledPackage, world: World): boolean {
 
 function breaksAnchor(removed: InstalledPackage, world: World): boolean {
   const names = new Set(namesOf(removed));
-  return world.anchors.some(({ facts }) =>
-    world.get(facts.name) === facts &&
-    facts.dependencies.some((entry) =>
+  return world.anchors.some((anchor) => {
+    const facts = world.get(anchor.facts.name);
+    return facts?.dependencies.some((entry) =>
       names.has(entry.name) && world.satisfier(entry, facts.architecture) === undefined
-    )
-  );
+    );
+  });
 }
 
 /** S-CONF-03 */

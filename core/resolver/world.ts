@@ -4,7 +4,7 @@
  *
  * Invariants:
  * 1. a name is at most one of: decided, removed, installed and unchanged;
- * 2. `anchors` grows at the end only, and taking back restores its former length;
+ * 2. `anchors` grows at the end only, each name once, and taking back restores its former length;
  * 3. `changed` lists every installed name that is decided or removed, in the order that happened.
  */
 import type { Architecture } from "../identity/architecture.ts";
@@ -74,7 +74,8 @@ export class World {
   readonly anchors: Anchor[] = [];
   readonly decided = new Map<string, Placement>();
   readonly removed = new Map<string, Removal>();
-  readonly anchoredInstalled = new Set<string>();
+  /** Installed packages a request leaves as they are, with their place among the anchors. */
+  readonly #anchoredInstalled = new Map<string, number>();
   readonly changed: InstalledPackage[] = [];
   /** Upgrade targets left out because no option was eligible (S-UPG-05). */
   readonly skipped: Skipped[] = [];
@@ -106,7 +107,7 @@ export class World {
   }
 
   isAnchored(name: string): boolean {
-    return this.decided.has(name) || this.anchoredInstalled.has(name);
+    return this.decided.has(name) || this.#anchoredInstalled.has(name);
   }
 
   /** Placed packages with a `provides` entry of this name, in order of placing. */
@@ -146,8 +147,8 @@ export class World {
   /** The next open obligation in anchor order (S-SEARCH-05); `undefined` when none is open. */
   openObligation(): { readonly anchor: Anchor; readonly entry: RelationEntry } | undefined {
     for (; this.cursor < this.anchors.length; this.cursor++) {
-      const anchor = this.anchors[this.cursor];
-      if (anchor === undefined || this.get(anchor.facts.name) !== anchor.facts) continue;
+      const anchor = this.#anchorAt(this.cursor);
+      if (anchor === undefined) continue;
       for (const entry of anchor.facts.dependencies) {
         const satisfier = this.satisfier(entry, anchor.facts.architecture);
         if (satisfier === undefined) return { anchor, entry };
@@ -171,7 +172,9 @@ export class World {
       if (providers === undefined) this.#placedProviders.set(entry.name, [placement]);
       else if (providers.at(-1) !== placement) providers.push(placement);
     }
-    this.anchors.push({ facts: candidate, placement, goal: undefined });
+    const place = this.#anchoredInstalled.get(candidate.name);
+    if (place === undefined) this.anchors.push({ facts: candidate, placement, goal: undefined });
+    else this.cursor = Math.min(this.cursor, place);
   }
 
   /** Takes an installed package out of the result. */
@@ -184,7 +187,7 @@ export class World {
   /** Requires the dependencies of an installed package a request leaves as it is (S-REQ-04). */
   anchorInstalled(installed: InstalledPackage, goal: Goal): void {
     if (this.isAnchored(installed.name)) return;
-    this.anchoredInstalled.add(installed.name);
+    this.#anchoredInstalled.set(installed.name, this.anchors.length);
     this.anchors.push({ facts: installed, placement: undefined, goal });
   }
 
@@ -205,7 +208,7 @@ export class World {
   restore(mark: Mark): void {
     while (this.anchors.length > mark.anchors) {
       const anchor = this.anchors.pop();
-      if (anchor?.placement === undefined && anchor !== undefined) this.anchoredInstalled.delete(anchor.facts.name);
+      if (anchor?.placement === undefined && anchor !== undefined) this.#anchoredInstalled.delete(anchor.facts.name);
     }
     while (this.#removals.length > mark.removals) {
       const removal = this.#removals.pop();
@@ -229,6 +232,15 @@ export class World {
       const providers = this.#placedProviders.get(entry.name);
       if (providers?.at(-1) === placement) providers.pop();
     }
+  }
+
+  /** An anchor as it is now: one that was installed may have been moved, which leaves its place in the list. */
+  #anchorAt(index: number): Anchor | undefined {
+    const anchor = this.anchors[index];
+    if (anchor === undefined || anchor.placement !== undefined) return anchor;
+    const placement = this.decided.get(anchor.facts.name);
+    if (placement !== undefined) return { facts: placement.candidate, placement, goal: anchor.goal };
+    return this.removed.has(anchor.facts.name) ? undefined : anchor;
   }
 
   #touch(installed: InstalledPackage): void {
