@@ -292,13 +292,16 @@ async function warnInterrupted(screen: Screen): Promise<void> {
 async function reportFailure(run: Run, error: unknown): Promise<number> {
   const { args, program, world } = run;
   if (error instanceof ClosedStreamError) return STATUS_CLOSED_OUTPUT;
-  if (error instanceof UsageError) {
-    // Found by the command itself; the words typed and the usage lines are the same as for the parser's own.
-    const argv = run.screen?.mode.json === true ? ["--json"] : [];
-    const usage = new UsageError(args.words, error.message, { ...error.extra, path: error.extra.path ?? args.path });
-    return await reportUsage(program, argv, usage, world);
+  const { describeFailure, failureDocument, failureEvent, renderFailure, usageErrorOf } = await import(
+    "./render/diagnostic.ts"
+  );
+  const usage = usageErrorOf(error);
+  if (usage !== undefined && run.screen?.hasStarted !== true) {
+    // Found by the command itself; words and usage lines are the same as for the parser's own.
+    const argv = (run.screen?.mode.json ?? args.globals.json) ? ["--json"] : [];
+    const shown = new UsageError(args.words, usage.message, { ...usage.extra, path: usage.extra.path ?? args.path });
+    return await reportUsage(program, argv, shown, world);
   }
-  const { describeFailure, failureDocument, failureEvent, renderFailure } = await import("./render/diagnostic.ts");
   const settings = { ...args.globals, color: args.globals.color ?? "auto" };
   const mode = run.screen?.mode ?? screenMode(program, args, settings, world);
   const screen = run.screen ?? new Screen(world.terminal, mode, run.abort.signal);

@@ -54,6 +54,7 @@ export class Screen {
   /** Whether a prompt has been shown and not yet answered; a signal then starts a new line (C-SIG-01). */
   atPrompt = false;
 
+  #start: string | undefined;
   #started = false;
   #ended = false;
   #held: string[] | undefined;
@@ -136,21 +137,29 @@ export class Screen {
     this.#held ??= [];
   }
 
-  /** The `start` event; nothing of the stream comes before it. */
+  /**
+   * Prepares the `start` event, which is written together with whatever comes next: a call that turns out to be
+   * wrong leaves stdout empty (C-JSON-08).
+   */
   begin(fields: Readonly<Record<string, unknown>>): void {
-    if (!this.isEvents || this.#started) return;
-    this.#started = true;
+    if (!this.isEvents || this.#start !== undefined) return;
+    this.#start = `${renderJson({ event: "start", ...fields }, 0)}\n`;
     const held = this.#held ?? [];
     this.#held = undefined;
-    this.#write("stdout", `${renderJson({ event: "start", ...fields }, 0)}\n`);
-    for (const line of held) this.#write("stdout", line);
+    for (const line of held) this.#writeEvent(line);
+  }
+
+  #writeEvent(line: string): void {
+    if (!this.#started) this.#write("stdout", this.#start ?? "");
+    this.#started = true;
+    this.#write("stdout", line);
   }
 
   /** One event (C-JSON-05). Ignored unless the stream was asked for, and after its last event. */
   event(name: string, fields: Readonly<Record<string, unknown>>): void {
     if (!this.isEvents || this.#ended) return;
     const line = `${renderJson({ event: name, ...fields }, 0)}\n`;
-    if (this.#held === undefined) this.#write("stdout", line);
+    if (this.#held === undefined) this.#writeEvent(line);
     else this.#held.push(line);
   }
 
@@ -160,13 +169,14 @@ export class Screen {
     this.#ended = true;
   }
 
-  /** Whether a stream began and has not had its last event. */
+  /** Whether a stream was begun and has not had its last event. */
   get isOpen(): boolean {
-    return this.isEvents && this.#started && !this.#ended;
+    return this.isEvents && this.#start !== undefined && !this.#ended;
   }
 
-  get hasEnded(): boolean {
-    return this.#ended;
+  /** Whether anything of the stream has been written. */
+  get hasStarted(): boolean {
+    return this.#started;
   }
 
   // --- Questions ---------------------------------------------------------------------------------------------

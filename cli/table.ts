@@ -256,6 +256,68 @@ const UNDO: CommandSpec = {
   load: () => import("./commands/undo.ts"),
 };
 
+const AUTOREMOVE_COMMAND: CommandSpec = {
+  name: "autoremove",
+  group: "changes",
+  summary: "remove packages that were drawn in and are no longer needed",
+  description: [
+    "Removes automatic packages that no manual, locked, critical or role-holding package needs any more, over " +
+    "dependencies, capabilities and optional dependencies.",
+  ],
+  operands: [],
+  options: [
+    DRY_RUN,
+    YES,
+    MODIFIED,
+    ALLOW_CRITICAL,
+    {
+      name: "keep",
+      value: { label: "NAME", kind: "installed" },
+      repeatable: true,
+      summary: "keep this package and what it needs",
+    },
+    flag("ignore-optional", "optional dependencies do not keep a package"),
+  ],
+  needs: "installation",
+  output: "events",
+  asks: true,
+  examples: [{ line: "peipkg autoremove --dry-run", meaning: "show what nothing needs" }],
+  load: () => import("./commands/autoremove.ts"),
+};
+
+const IMPORT: CommandSpec = {
+  name: "import",
+  group: "changes",
+  summary: "install the packages of an exported list",
+  description: ["Installs what the list names and is missing here, with the recorded marks."],
+  operands: [{ label: "file|-", kind: "file" }],
+  requirement: "exactly one list is required, - for standard input",
+  options: [
+    DRY_RUN,
+    YES,
+    ALLOW_STALE,
+    OVERWRITE_UNOWNED,
+    SD_OVERRIDES,
+    MODIFIED,
+    ALLOW_CRITICAL,
+    flag("exact", "take exactly the listed versions"),
+    flag("prune", "also remove packages that are not listed"),
+  ],
+  needs: "installation",
+  output: "events",
+  asks: true,
+  elevated: [
+    "downgrade",
+    "foreign-replaces",
+    "foreign-conflicts",
+    "low-trust-provides",
+    "sd-override",
+    "sd-unsupported",
+  ],
+  examples: [{ line: "peipkg import --dry-run packages.txt", meaning: "show what is missing here" }],
+  load: () => import("./commands/import.ts"),
+};
+
 // --- Repositories ----------------------------------------------------------------------------------------------
 const REFRESH: CommandSpec = {
   name: "refresh",
@@ -501,6 +563,18 @@ const STATS: CommandSpec = {
   load: () => import("./commands/stats.ts"),
 };
 
+const EXPORT: CommandSpec = {
+  name: "export",
+  group: "information",
+  summary: "list installed packages for import elsewhere",
+  operands: [],
+  options: [flag("manual", "leave out automatic packages"), flag("versions", "with versions")],
+  needs: "installation",
+  output: "document",
+  examples: [{ line: "peipkg export --manual > packages.txt", meaning: "write down what was asked for" }],
+  load: () => import("./commands/export.ts"),
+};
+
 const CONFIG: CommandSpec = {
   name: "config",
   group: "information",
@@ -741,6 +815,8 @@ export const PEIPKG_COMMANDS: readonly CommandSpec[] = [
   UPGRADE,
   DOWNGRADE,
   UNDO,
+  AUTOREMOVE_COMMAND,
+  IMPORT,
   REFRESH,
   REPO,
   LIST,
@@ -751,6 +827,7 @@ export const PEIPKG_COMMANDS: readonly CommandSpec[] = [
   WHY,
   STATS,
   VERIFY,
+  EXPORT,
   CONFIG,
   HISTORY,
   CLEAN,

@@ -106,6 +106,18 @@ const EMPTY = {
   causes: [],
 } as const;
 
+/** A fault of the call, whoever found it; `undefined` for every other failure. */
+export function usageErrorOf(error: unknown): UsageError | undefined {
+  if (error instanceof UsageError) return error;
+  if (!isPeipkgError(error) || error.code !== "usage") return undefined;
+  const { rule, hint, lines } = error.detail;
+  return new UsageError("", error.message, {
+    ...(rule === undefined ? {} : { rule }),
+    ...(hint === undefined ? {} : { hint }),
+    ...(lines === undefined ? {} : { lines }),
+  });
+}
+
 /** Turns whatever was thrown into a failure to show. What is not one of ours is a defect, and says so. */
 export function describeFailure(error: unknown): Failure {
   if (error instanceof UsageError) {
