@@ -46,9 +46,11 @@ export function requireSpace(
     last.demand.inodes++;
   };
   for (const path of changes.directories) add(path, 1); // T-SPACE-03: one fragment each
-  for (const { path } of changes.nestedDirectories) add(path, 1);
+  for (const { within } of changes.nestedDirectories) add(within.path, 1);
   const addFile = (change: FileOperation): void => {
-    if (change.newType !== undefined) add(change.path, change.newSizeBytes ?? 0);
+    // What lies inside a staged directory is written beside the object that directory replaces.
+    const { path } = change.within ?? change;
+    if (change.newType !== undefined) add(path, change.newSizeBytes ?? 0);
   };
   changes.operations.forEach(addFile);
   changes.nested.forEach(addFile);

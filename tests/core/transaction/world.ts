@@ -6,7 +6,6 @@ import { createHash } from "node:crypto";
 import type { Manifest } from "../../../core/format/manifest.ts";
 import { writeManifest } from "../../../core/format/manifest_writer.ts";
 import type { Relations } from "../../../core/format/relations.ts";
-import { parseConstraint } from "../../../core/identity/constraint.ts";
 import { parsePackageName } from "../../../core/identity/package_name.ts";
 import { parseSafePath } from "../../../core/identity/safe_path.ts";
 import { parseVersion } from "../../../core/identity/version.ts";
@@ -146,7 +145,12 @@ export class World implements Disposable {
   control(control: FaultControl): void {
     this.#closeRoot();
     const database = this.database;
+    const { onCall } = control;
+    control.onCall = () => {};
     this.#root = this.fileSystem.open("/", control);
+    void this.state; // opened by whoever takes the lock, before the transaction begins
+    control.onCall = onCall;
+    control.calls = 0;
     controlDatabase(database, control);
   }
 
@@ -442,7 +446,7 @@ function relationsOf(spec: PackageSpec): Relations {
   const dependencies = (entries: PackageSpec["depends"]) =>
     Object.entries(entries ?? {}).map(([name, slots]) => ({
       name: parseVirtualName(name),
-      constraint: parseConstraint(""),
+      constraint: undefined,
       root: undefined,
       claims: claims(slots),
     }));

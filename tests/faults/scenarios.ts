@@ -1,0 +1,145 @@
+/** The changes the laboratory disturbs. */
+import { parsePackageName } from "../../core/identity/package_name.ts";
+import type { PackageSpec } from "../core/transaction/world.ts";
+import type { Scenario } from "./laboratory.ts";
+
+const TOOL: PackageSpec = {
+  name: "tool",
+  version: "1.0-1",
+  files: {
+    "/usr/bin/tool": "tool 1",
+    "/usr/bin/toolalias": { link: "tool" },
+    "/usr/lib/x86_64-peios/libtool.so.1": "library 1",
+    "/usr/share/tool/data/a": "a 1",
+    "/usr/share/tool/data/b": "b",
+    "/etc/tool.conf": "setting = 1\n",
+    "/etc/tool.d/extra.conf": "extra = 1\n",
+  },
+};
+
+const TOOL_2: PackageSpec = {
+  name: "tool",
+  version: "2.0-1",
+  files: {
+    "/usr/bin/tool": "tool 2",
+    "/usr/bin/toolalias": { link: "tool-new" },
+    "/usr/bin/tool-new": "tool new",
+    "/usr/lib/x86_64-peios/libtool.so.1": "library 2",
+    "/usr/share/tool/data/b": "b",
+    "/usr/share/tool/other/c": "c 2",
+    "/etc/tool.conf": "setting = 2\n",
+    "/etc/tool.d/extra.conf": "extra = 2\n",
+  },
+};
+
+const SHAPES: PackageSpec = {
+  name: "shapes",
+  version: "1.0-1",
+  files: {
+    "/usr/share/shapes/turns/inner/x": "x",
+    "/usr/share/shapes/flat": "flat",
+    "/usr/share/shapes/link": { link: "flat" },
+  },
+};
+
+const SHAPES_2: PackageSpec = {
+  name: "shapes",
+  version: "2.0-1",
+  files: {
+    "/usr/share/shapes/turns": "was a directory",
+    "/usr/share/shapes/flat/one": "was a file",
+    "/usr/share/shapes/flat/deep/two": "deep",
+    "/usr/share/shapes/link": "was a link",
+  },
+};
+
+const LOREGD: PackageSpec = {
+  name: "loregd",
+  files: { "/usr/bin/loregd": "lore" },
+  provides: { registryd: { binary: { target: "/usr/bin/loregd", path: "/usr/bin/registryd" } } },
+};
+
+const ALTREGD: PackageSpec = {
+  name: "altregd",
+  files: { "/usr/bin/altregd": "alt" },
+  provides: { registryd: { binary: { target: "/usr/bin/altregd", path: "/usr/bin/registryd" } } },
+};
+
+const CONSUMER: PackageSpec = {
+  name: "consumer",
+  files: { "/usr/bin/consumer": "consumer" },
+  optional: { registryd: { binary: { path: "/usr/libexec/consumer/registry" } } },
+};
+
+const OTHER: PackageSpec = { name: "other", files: { "/usr/bin/other": "other", "/usr/share/tool/shared": "s" } };
+
+export const SCENARIOS: readonly Scenario[] = [
+  {
+    name: "install into an empty root",
+    act: (world) => world.run([{ kind: "install", package: TOOL }, { kind: "install", package: OTHER }]),
+  },
+  {
+    name: "upgrade with an edited configuration file",
+    setup: async (world) => {
+      await world.run([{ kind: "install", package: TOOL }]);
+      world.edit("/etc/tool.conf", "setting = mine\n");
+    },
+    act: (world) => world.run([{ kind: "upgrade", package: TOOL_2 }]),
+  },
+  {
+    name: "downgrade",
+    setup: (world) => world.run([{ kind: "install", package: TOOL_2 }]),
+    act: (world) => world.run([{ kind: "downgrade", package: TOOL }]),
+  },
+  {
+    name: "one package replaces another and takes its paths over",
+    setup: (world) => world.run([{ kind: "install", package: TOOL }, { kind: "install", package: OTHER }]),
+    act: (world) => {
+      const successor = { ...TOOL_2, name: "newtool" };
+      return world.run([
+        { kind: "remove", name: "tool", cause: { kind: "replaces", by: parsePackageName("newtool") } },
+        { kind: "install", package: successor, replaces: ["tool"] },
+      ]);
+    },
+  },
+  {
+    name: "remove with a cascade and an edited file",
+    setup: async (world) => {
+      await world.run([{ kind: "install", package: TOOL }, { kind: "install", package: OTHER }]);
+      world.edit("/etc/tool.conf", "setting = mine\n");
+    },
+    act: (world) =>
+      world.run([
+        { kind: "remove", name: "other", cause: { kind: "cascade", by: parsePackageName("tool") } },
+        { kind: "remove", name: "tool" },
+      ], { modified: "remove" }),
+  },
+  {
+    name: "directories become files and files become directories",
+    setup: (world) => world.run([{ kind: "install", package: SHAPES }]),
+    act: (world) => world.run([{ kind: "upgrade", package: SHAPES_2 }]),
+  },
+  {
+    name: "directories become files and back, nothing retained",
+    setup: (world) => world.run([{ kind: "install", package: SHAPES_2 }]),
+    act: (world) => world.run([{ kind: "downgrade", package: SHAPES }], { keepDays: 0 }),
+  },
+  {
+    name: "unowned files are displaced and adopted",
+    world: { tree: { "/usr/bin/tool": "mine", "/usr/bin/tool-new": { mode: 0o755, text: "tool new" } } },
+    act: (world) => world.run([{ kind: "install", package: TOOL_2 }], { overwriteUnowned: true }),
+  },
+  {
+    name: "a role passes to another provider and gains a consumer",
+    setup: (world) => world.run([{ kind: "install", package: LOREGD }]),
+    act: (world) =>
+      world.run([{ kind: "install", package: ALTREGD }, { kind: "install", package: CONSUMER }], {
+        claims: { forced: ["registryd"] },
+      }),
+  },
+  {
+    name: "a role is withdrawn with its holder",
+    setup: (world) => world.run([{ kind: "install", package: LOREGD }, { kind: "install", package: CONSUMER }]),
+    act: (world) => world.run([{ kind: "remove", name: "loregd" }]),
+  },
+];
