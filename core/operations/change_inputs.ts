@@ -2,17 +2,17 @@
  * What a change is planned from, gathered before the plan: the repositories that may be used, proven, and the local
  * files named, verified in full (C-INSTALL-13). Everything else is read from the snapshot while solving.
  */
-import { ruleError, SystemCallError, type Warning } from "../errors.ts";
+import { ruleError, type Warning } from "../errors.ts";
 import { verifyPackage } from "../format/package_file.ts";
 import type { Manifest } from "../format/manifest.ts";
 import type { Architecture } from "../identity/architecture.ts";
 import { openByteSource } from "../repository/byte_source.ts";
 import { trustedKeys } from "../repository/trust.ts";
 import type { Candidate } from "../resolver/problem.ts";
-import type { ReadableFile } from "../system.ts";
 import type { Weakening } from "./accepted_configuration.ts";
 import { type Available, loadAvailable } from "./available.ts";
 import type { ChangeRequest } from "./change_request.ts";
+import { openNamedFile } from "./named_files.ts";
 import type { Workspace } from "./workspace.ts";
 
 /** A package file given by the operator. */
@@ -113,18 +113,6 @@ function filesOf(request: Extract<ChangeRequest, { readonly kind: "install" }>):
   return request.targets.flatMap((target) => target.kind === "file" ? [target.path] : []);
 }
 
-/** Opens a file the operator named. */
-export function openNamedFile(workspace: Workspace, path: string): ReadableFile {
-  try {
-    return workspace.session.system.openFile(path);
-  } catch (error) {
-    if (!(error instanceof SystemCallError)) throw error;
-    const denied = error.errno === "EACCES" || error.errno === "EPERM";
-    const found = error.errno === "ENOENT" ? "there is no such file" : `it cannot be opened (${error.errno})`;
-    throw ruleError(denied ? "NOT_PERMITTED" : "FS_IO", `cannot read "${path}": ${found}`, { path, cause: error });
-  }
-}
-
 /** @param signers Repositories whose keys must have signed the file; absent: the signature is not judged. */
 async function readLocalPackage(
   workspace: Workspace,
@@ -133,7 +121,7 @@ async function readLocalPackage(
   signers: Available | undefined,
 ): Promise<LocalPackage & { readonly warnings: readonly Warning[] }> {
   const { settings, session, startedAt } = workspace;
-  using source = openByteSource(openNamedFile(workspace, path), path);
+  using source = openByteSource(openNamedFile(workspace.session, path), path);
   const keys = signers?.repositories.flatMap(({ state }) => trustedKeys(state));
   const verified = await verifyPackage(source, {
     trust: keys === undefined
