@@ -60,3 +60,23 @@ export {
 export type { Weakening } from "./core/operations/accepted_configuration.ts";
 export { pendingWeakenings } from "./core/operations/available.ts";
 export { SETTINGS } from "./core/config/setting_table.ts";
+export { KEYS as REPOSITORY_KEYS } from "./core/config/repo_file.ts";
+export { generateKey, readPublicKeyFile, readSigningKey } from "./core/operations/key_files.ts";
+export type { SigningKey } from "./core/format/keys.ts";
+export {
+  type FileVerification,
+  type Inspection,
+  inspectPackage,
+  type PackRequest,
+  type PackResult,
+  packTree,
+  type SignerExpectation,
+  unpackPackage,
+  verifyPackageFile,
+} from "./core/operations/build_packages.ts";
+export { addPackages, type AddResult } from "./core/publish/add.ts";
+export { initRepository, type InitRequest } from "./core/publish/init.ts";
+export { publishRepository, type PublishRequest, type PublishResult } from "./core/publish/publish.ts";
+export type { PublishContext, PublishedPackage } from "./core/publish/repository_tree.ts";
+export { changeKeys, type KeyChange, type KeyRequest } from "./core/publish/rotate.ts";
+export { checkRepository, type RepositoryCheck, type RepositoryCheckRequest } from "./core/publish/verify.ts";
