@@ -8,13 +8,13 @@ export async function run(invocation: Invocation): Promise<0 | 1> {
   const { args, program, screen } = invocation;
   if (hasFlag(args.options, "errors")) {
     const { errorList } = await import("../man.ts");
-    screen.raw(await errorList());
+    screen.raw(errorList());
     return 0;
   }
   const page = optionText(args.options, "man");
   if (page !== undefined) {
-    const { manualPage, MANUAL_PROGRAMS } = await import("../man.ts");
-    const text = await manualPage(await MANUAL_PROGRAMS(), page);
+    const { manualPage } = await import("../man.ts");
+    const text = manualPage(page);
     if (text === undefined) throw new UsageError(args.words, `there is no manual page "${page}"`);
     screen.raw(text);
     return 0;

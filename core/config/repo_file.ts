@@ -50,7 +50,7 @@ const HANDLE_REGEXP = /^[a-z0-9-]{1,64}$/;
 const FILE_MODE = 0o644;
 
 /** Keys in the order they are written. */
-const KEYS = [
+export const KEYS = [
   "base_url",
   "mirrors",
   "priority",
