@@ -84,7 +84,7 @@ class Tree {
   constructor(descriptor: number, walks: boolean) {
     this.walks = walks;
     this.hasKacs = hasKacs(descriptor);
-    this.#judges = !this.hasKacs && native.effectiveUid() === 0;
+    this.#judges = !this.hasKacs && native.identity().euid === 0;
   }
 
   /** Paths among `path` and its parents that were not judged yet, outermost first. */

@@ -334,7 +334,7 @@ class MemoryDirectory extends Handle implements Directory {
     if (target.node.links === 0) refuse("ENOENT", "renameat2", path);
     // Two names of one inode: the kernel leaves both and reports success.
     if (displaced === node) return;
-    checkReplacement(node, displaced, target.node, path);
+    checkReplacement(node, this.node, displaced, target.node, path);
     if (displaced !== undefined) displaced.links = displaced.type === "dir" ? 0 : displaced.links - 1;
     this.system.tree.change([
       { directory: this.node, name, node: undefined },
@@ -450,13 +450,16 @@ function changeOwner(node: MemoryNode, uid: number, gid: number): void {
 /** The kernel's refusals of a rename onto something. */
 function checkReplacement(
   node: MemoryNode,
+  from: MemoryNode,
   displaced: MemoryNode | undefined,
-  directory: MemoryNode,
+  to: MemoryNode,
   path: string,
 ): void {
   if (node.isMountPoint || displaced?.isMountPoint) refuse("EBUSY", "renameat2", path);
-  if (node.type === "dir" && contains(node, directory)) refuse("EINVAL", "renameat2", path);
+  if (node.type === "dir" && contains(node, to)) refuse("EINVAL", "renameat2", path);
   if (displaced === undefined) return;
+  // A directory that holds the source is not empty, whatever the types are.
+  if (contains(displaced, from)) refuse("ENOTEMPTY", "renameat2", path);
   if (displaced.type === "dir" && node.type !== "dir") refuse("EISDIR", "renameat2", path);
   if (displaced.type !== "dir" && node.type === "dir") refuse("ENOTDIR", "renameat2", path);
   if (displaced.entries.size > 0) refuse("ENOTEMPTY", "renameat2", path);

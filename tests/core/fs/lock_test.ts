@@ -489,7 +489,8 @@ Deno.test("T-LOCK-03: a child started while the lock is held does not keep it", 
     const child = new Deno.Command("/bin/cat", { stdin: "piped", stdout: "null" }).spawn();
     try {
       lock[Symbol.dispose]();
-      (await acquireWriterLock(session, state, NO_WAIT))[Symbol.dispose]();
+      // The kernel may still be closing the child's descriptors; inherited, they would stay open to its end.
+      (await acquireWriterLock(session, state, { waitSeconds: 10 }))[Symbol.dispose]();
     } finally {
       await child.stdin.close();
       await child.status;

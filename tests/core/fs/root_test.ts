@@ -282,3 +282,24 @@ Deno.test("T-LOCK-03: no descriptor is inherited by a child process", async () =
     assert.ok(!new TextDecoder().decode(stdout).includes(path), file.path + barrier?.device);
   });
 });
+
+Deno.test("T-MODE-05: setModified() leaves the access time alone", async () => {
+  await withDirectory(async (path) => {
+    using root = openRoot(path);
+    using top = open(root, "/");
+    put(top, "f", "x");
+    const before = await Deno.lstat(`${path}/f`);
+    top.setModified("f", 1_000_000_000n);
+    const after = await Deno.lstat(`${path}/f`);
+    assert.deepEqual(after.atime, before.atime);
+    assert.equal(after.mtime?.getTime(), 1000);
+  });
+});
+
+Deno.test("T-PATH-07: openRoot() raises the soft limit of open descriptors to the hard one", async () => {
+  const script = new URL("../../support/descriptor_limit.ts", import.meta.url).pathname;
+  const { stdout } = await new Deno.Command("/bin/sh", {
+    args: ["-c", 'ulimit -Sn 100; ulimit -Hn 512; exec "$0" run -q -A --no-check "$1"', Deno.execPath(), script],
+  }).output();
+  assert.equal(new TextDecoder().decode(stdout), "512 512\n");
+});
