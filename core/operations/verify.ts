@@ -75,7 +75,10 @@ export async function verifyInstalled(workspace: Workspace, names: readonly stri
       version: version.raw,
     });
     if (isOrphaned(origin)) {
-      workspace.warn({ rule: "W_ORPHANED", text: `${name} is orphaned: ${origin} is no longer configured` });
+      workspace.warn({
+        rule: "W_ORPHANED",
+        text: `${name} is orphaned: ${origin} is no longer configured or trusted; check it before relying on it`,
+      });
     }
     problems.push(...await inspector.checkPackage(name, readFiles(database, name), links.get(name) ?? []));
     problems.push(...inspector.checkDescriptors(readSdOverrides(database, name)));

@@ -13,7 +13,8 @@ import {
   type PackageRelation,
 } from "../../../core/store/installed.ts";
 import type { ProgressEvent } from "../../../core/events.ts";
-import type { System } from "../../../core/system.ts";
+import { SystemCallError } from "../../../core/errors.ts";
+import type { RootDirectory, System } from "../../../core/system.ts";
 import { sessionOf, STARTED_AT } from "../store/support.ts";
 
 /** What one package puts on disk: text of a file, `{ link }`, or `"dir"`. */
@@ -183,4 +184,42 @@ function putOnDisk(path: string, content: Content): void {
   Deno.mkdirSync(path.slice(0, path.lastIndexOf("/")), { recursive: true });
   if ("link" in content) Deno.symlinkSync(content.link, path);
   else Deno.writeTextFileSync(path, content.text);
+}
+
+/** A system whose methods keep their receiver when it is spread into another. */
+export function bound(system: System): System {
+  return fixedClock(system);
+}
+
+/** A root in which no file of that name can be opened for reading. */
+export function refuseReading(root: RootDirectory, name: string): RootDirectory {
+  return wrap(root, (key, result) => key === "openDirectory" ? refuseFile(result, name) : result);
+}
+
+function refuseFile(directory: unknown, name: string): unknown {
+  if (typeof directory !== "object" || directory === null) return directory;
+  return new Proxy(directory, {
+    get(target, key) {
+      if (key === "openFile") {
+        return (wanted: string) => {
+          if (wanted === name) throw new SystemCallError("EIO", "openat", wanted);
+          return Reflect.get(target, key).call(target, wanted);
+        };
+      }
+      const value = Reflect.get(target, key);
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
+}
+
+function wrap<Target extends object>(
+  target: Target,
+  change: (key: string | symbol, result: unknown) => unknown,
+): Target {
+  return new Proxy(target, {
+    get(inner, key) {
+      const value = Reflect.get(inner, key);
+      return typeof value === "function" ? (...args: unknown[]) => change(key, value.apply(inner, args)) : value;
+    },
+  });
 }
