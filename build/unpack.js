@@ -165,8 +165,8 @@ function sweep() {
 try {
   const files = readProgram();
   makeDirectory(base, 0o700);
-  makeDirectory(`${base}/deno-dir`, 0o700);
   checkBase();
+  makeDirectory(`${base}/deno-dir`, 0o700);
   place(stage(files), files);
   writeStamp();
 } catch (error) {
