@@ -101,7 +101,9 @@ class Mirror {
     const active = await this.#index(verified, "active");
     const archive = this.request.activeOnly === true ? undefined : await this.#index(verified, "archive");
     this.#checkProgress(active);
-    const entries = [...active.catalogue?.packages ?? [], ...archive?.catalogue?.packages ?? []];
+    // The archive lists what is active too (R-ARC-03); each file counts once.
+    const listed = [...active.catalogue?.packages ?? [], ...archive?.catalogue?.packages ?? []];
+    const entries = [...new Map(listed.map((entry) => [`${entry.url} ${entry.hash}`, entry])).values()];
     const wanted = entries.filter(({ name }) => this.request.packages?.includes(name) ?? true);
     for (const entry of wanted) await this.#package(entry);
     this.#keys(verified, active);

@@ -32,6 +32,8 @@ export interface RepositoryWorld extends Disposable {
   /** Milliseconds since the epoch. */
   now: number;
   serve: Serve;
+  /** Requests go to the real network (the loopback) instead of `serve`. */
+  isOnline: boolean;
   /** A fresh view of the installation, as the next command would open it. */
   open(overrides?: readonly string[]): Workspace;
   /** Runs the whole ceremony, answering yes. */
@@ -60,6 +62,7 @@ export function openRepositoryWorld(serve: Serve = () => undefined): RepositoryW
     },
     async fetch(request) {
       requests.push(request.url.href);
+      if (world.isOnline) return await real.fetch(request);
       const answer = await world.serve(request.url.href, request) ?? { status: 404 };
       request.signal.throwIfAborted();
       return response(answer);
@@ -88,6 +91,7 @@ export function openRepositoryWorld(serve: Serve = () => undefined): RepositoryW
     sleeps,
     now: WORLD_NOW,
     serve,
+    isOnline: false,
     open(overrides = []) {
       const workspace = openWorkspace(session, {
         options: new Map([["root", rootPath]]),
@@ -95,7 +99,7 @@ export function openRepositoryWorld(serve: Serve = () => undefined): RepositoryW
         environment: new Map(),
         version: "0.1.0",
       });
-      workspace.auditSink = (event) => void audited.push(event);
+      workspace.audit = (event) => void audited.push(event);
       opened.push(workspace);
       return workspace;
     },
