@@ -80,3 +80,4 @@ export { publishRepository, type PublishRequest, type PublishResult } from "./co
 export type { PublishContext, PublishedPackage } from "./core/publish/repository_tree.ts";
 export { changeKeys, type KeyChange, type KeyRequest } from "./core/publish/rotate.ts";
 export { checkRepository, type RepositoryCheck, type RepositoryCheckRequest } from "./core/publish/verify.ts";
+export { groupFingerprint, isFingerprint } from "./core/identity/fingerprint.ts";

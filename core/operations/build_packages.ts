@@ -3,7 +3,7 @@ import { PeipkgError, ruleError, type Warning } from "../errors.ts";
 import { LIMITS } from "../format/limits.ts";
 import type { Manifest } from "../format/manifest.ts";
 import { packPackage, parseManifestDraft } from "../format/pack.ts";
-import type { PackEntry } from "../format/pack_entries.ts";
+import type { PackEntry } from "../format/pack.ts";
 import {
   type PayloadEntry,
   type PayloadVisitor,
