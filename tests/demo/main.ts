@@ -21,6 +21,11 @@ function heading(text: string): void {
   say(`\n# ${text}`);
 }
 
+/** Paths as typed in the working directory. */
+function relative(path: string): string {
+  return path.startsWith(`${work}/`) ? path.slice(work.length + 1) : path;
+}
+
 /** Shows a command, runs it, shows what it printed, and insists on its exit status. */
 async function show(program: Program, args: readonly string[], status = 0): Promise<CliResult> {
   say(`$ ${program} ${args.map((arg) => (/^[\w@%+=:,./-]+$/.test(arg) ? arg : `'${arg}'`)).join(" ")}`);
@@ -52,8 +57,11 @@ const work = await Deno.realPath(
     return named;
   })(),
 );
-const FIRST = "2026-01-02T03:04:05Z";
-const SECOND = "2026-02-02T03:04:05Z";
+/** Build times are fixed, so that packing again gives the same bytes; an index must be recent to be trusted. */
+const BUILT = "2026-01-02T03:04:05Z";
+const hoursAgo = (hours: number) => new Date(Date.now() - hours * 3_600_000).toISOString().replace(/\.\d+Z$/, "Z");
+const FIRST = hoursAgo(2);
+const SECOND = hoursAgo(1);
 
 heading("A signing key, and real software staged for packing");
 await Deno.mkdir(`${work}/packages`, { recursive: true });
@@ -70,15 +78,15 @@ for (const stage of stages) {
   await show("peipkg-build", [
     "pack",
     "--manifest",
-    stage.manifest,
+    relative(stage.manifest),
     "--staged",
-    stage.tree,
+    relative(stage.tree),
     "--out",
     "packages",
     "--sign-key",
     "repository.key",
     "--timestamp",
-    FIRST,
+    BUILT,
   ]);
 }
 
@@ -117,15 +125,15 @@ for (const stage of newer) {
   await show("peipkg-build", [
     "pack",
     "--manifest",
-    stage.manifest,
+    relative(stage.manifest),
     "--staged",
-    stage.tree,
+    relative(stage.tree),
     "--out",
     "packages-2",
     "--sign-key",
     "repository.key",
     "--timestamp",
-    SECOND,
+    BUILT,
   ]);
 }
 await show("peipkg-repo", ["add", "repository", "packages-2"]);
