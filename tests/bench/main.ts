@@ -10,7 +10,7 @@
  */
 import { parseArgs } from "node:util";
 import { missingTime } from "./measure.ts";
-import type { Peer } from "./peer.ts";
+import type { Invocation, Peer } from "./peer.ts";
 import { dpkg } from "./peers/dpkg.ts";
 import { floor } from "./peers/floor.ts";
 import { pacman } from "./peers/pacman.ts";
@@ -48,6 +48,10 @@ function log(text: string): void {
   console.error(text);
 }
 
+function wanted(workload: string): boolean {
+  return workload.includes(options.only);
+}
+
 async function describeMachine(): Promise<string> {
   const text = await Deno.readTextFile("/proc/cpuinfo").catch(() => "");
   const model = /^model name\s*:\s*(.*)$/m.exec(text)?.[1] ?? Deno.build.arch;
@@ -77,6 +81,28 @@ async function findUniverse(): Promise<string | undefined> {
     if (await Deno.stat(`${directory}/repo.json`).then(() => true, () => false)) return await Deno.realPath(directory);
   }
   return undefined;
+}
+
+/** The executable in `dist/`, when there is one: its first start, which unpacks, and every later one. */
+async function benchExecutable(context: Context, scratch: string): Promise<void> {
+  const executable = `${HOME}dist/peipkg-${Deno.build.arch}`;
+  const [first, later] = ["start: one file, unpacking", "start: one file, --version"];
+  if (!wanted(first) && !wanted(later)) return;
+  if (!(await Deno.stat(executable).then(() => true, () => false))) {
+    log(`without the one-file executable: deno task build makes ${executable}`);
+    return;
+  }
+  const peer = { name: "peipkg" };
+  const place = await Deno.makeTempDir({ dir: scratch, prefix: "runtime-" });
+  const start = (directory: string): Invocation => ({
+    command: [executable, "--version"],
+    env: { PEIPKG_RUNTIME_DIR: `${place}/${directory}` },
+  });
+  for (let round = 0; round < rounds; round++) {
+    await runCommand(context, first, peer, start(String(round)), 1, { warm: false });
+  }
+  await runCommand(context, later, peer, start("0"), 7 * rounds);
+  await Deno.remove(place, { recursive: true });
 }
 
 async function takePart(peers: readonly Peer[]): Promise<readonly Peer[]> {
@@ -123,7 +149,6 @@ async function main(): Promise<void> {
     if (served !== undefined) servers.set(peer.name, stack.use(serveFiles(served)).url);
   }
   const results: Results = new Map();
-  const wanted = (name: string): boolean => name.includes(options.only);
   const context: Context = { workload, directory, scratch, peers, servers, results, wanted, log };
 
   const empty = "start: empty Deno program";
@@ -132,6 +157,7 @@ async function main(): Promise<void> {
       await runCommand(context, empty, peer, { command: startProgram(program, "empty", []) }, 7 * rounds);
     }
   }
+  await benchExecutable(context, scratch);
   await runReads(context, media, 7 * rounds);
   await runCatalogue(context, media, await findUniverse(), program, 2 * rounds);
   await runInstalls(context, media, rounds);

@@ -56,6 +56,7 @@ export const rpm: Peer = {
         const out = `${directory}/rpm/${set}`;
         const buildroot = `${directory}/rpm-buildroot`;
         await Deno.mkdir(out, { recursive: true });
+        await Deno.remove(buildroot, { recursive: true }).catch(() => undefined);
         await Deno.mkdir(buildroot, { recursive: true });
         for (const { tree } of workload.sets[set]) await prepare(["cp", "-al", `${tree}/usr`, buildroot]);
         await Deno.writeTextFile(`${out}/bench.spec`, renderSpec(workload.sets[set]));
