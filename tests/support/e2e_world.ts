@@ -37,7 +37,7 @@ export class World implements AsyncDisposable {
   static async create(): Promise<World> {
     const directory = await Deno.realPath(await Deno.makeTempDir({ prefix: "peipkg-e2e-" }));
     const { stdout } = await expectRun(["keygen", "--out", `${directory}/key`], 0, { program: "peipkg-repo" });
-    await Deno.mkdir(`${directory}/root`);
+    for (const name of ["root", "repositories"]) await Deno.mkdir(`${directory}/${name}`);
     return new World(directory, /\b[0-9a-f]{64}\b/.exec(stdout)?.[0] ?? "");
   }
 
