@@ -14,10 +14,22 @@ import type { SigningKey } from "./keys.ts";
 import { decompressedBound, LIMITS } from "./limits.ts";
 import { type Manifest, parseManifest, readManifestFields, warnAboutDescription } from "./manifest.ts";
 import { writeManifest } from "./manifest_writer.ts";
-import { arrangeEntries, type PackEntry, type PlannedEntry } from "./pack_entries.ts";
+import { arrangeEntries, type PlannedEntry } from "./pack_entries.ts";
 import { checkReferences, collect, createPlaceCheck, SideEffectNeeds } from "./payload_check.ts";
 import { CLOSING_BYTES, type NameEncoding, paddingBytes, writeHeaders } from "./tar_writer.ts";
 import { ZstdEncoder } from "./zstd.ts";
+
+/** One entry to pack. */
+export type PackEntry =
+  | {
+    readonly type: "file";
+    readonly path: string;
+    readonly sizeBytes: number;
+    /** Content from its start; called twice, and both readings must be equal. */
+    open(): Iterable<Uint8Array>;
+  }
+  | { readonly type: "dir"; readonly path: string }
+  | { readonly type: "symlink"; readonly path: string; readonly target: string };
 
 /** A manifest before packing: `size_installed` is computed (F-PRO-01). */
 export type ManifestDraft = Omit<Manifest, "sizeInstalledBytes">;

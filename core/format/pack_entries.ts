@@ -1,19 +1,8 @@
 /** The entries a producer was given, checked, completed by their ancestors and put in archive order. */
 import { PeipkgError, ruleError } from "../errors.ts";
 import { compareBytes, parentOf, parseSafePath, type SafePath } from "../identity/safe_path.ts";
+import type { PackEntry } from "./pack.ts";
 import type { Violated } from "./payload_check.ts";
-
-/** One entry to pack. */
-export type PackEntry =
-  | {
-    readonly type: "file";
-    readonly path: string;
-    readonly sizeBytes: number;
-    /** Content from its start; called twice, and both readings must be equal. */
-    open(): Iterable<Uint8Array>;
-  }
-  | { readonly type: "dir"; readonly path: string }
-  | { readonly type: "symlink"; readonly path: string; readonly target: string };
 
 /** An entry in its place in the archive. */
 export interface PlannedEntry {
