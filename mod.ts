@@ -81,3 +81,7 @@ export type { PublishContext, PublishedPackage } from "./core/publish/repository
 export { changeKeys, type KeyChange, type KeyRequest } from "./core/publish/rotate.ts";
 export { checkRepository, type RepositoryCheck, type RepositoryCheckRequest } from "./core/publish/verify.ts";
 export { groupFingerprint, isFingerprint } from "./core/identity/fingerprint.ts";
+export { readNamedFile } from "./core/operations/named_files.ts";
+export { parseBaseUrl } from "./core/config/base_url.ts";
+export { resolveSettings } from "./core/config/settings.ts";
+export { mirrorRepository } from "./core/publish/mirror.ts";

@@ -31,6 +31,19 @@ const ANCHOR: OptionSpec = {
   repeatable: true,
 };
 
+const HELP: CommandSpec = {
+  name: "help",
+  group: "maintenance",
+  summary: "show help for the program or a command",
+  operands: [{ label: "command", kind: "command", optional: true, repeatable: true }],
+  synopses: ["[command]", "--man <page>"],
+  options: [text("man", "PAGE", "print the source of a manual page")],
+  needs: "nothing",
+  output: "text",
+  examples: [],
+  load: () => import("./commands/help.ts"),
+};
+
 // --- peipkg-build ----------------------------------------------------------------------------------------------
 const BUILD_COMMANDS: readonly CommandSpec[] = [
   {
@@ -110,6 +123,7 @@ const BUILD_COMMANDS: readonly CommandSpec[] = [
     examples: [{ line: "peipkg-build unpack nginx_1.27.5-1_x86_64.peipkg tree", meaning: "look at its files" }],
     load: () => import("./commands/build/unpack.ts"),
   },
+  HELP,
   ...completionCommands("peipkg-build"),
 ];
 
@@ -245,6 +259,32 @@ const REPOSITORY_COMMANDS: readonly CommandSpec[] = [
     examples: [{ line: "peipkg-repo verify /srv/repo", meaning: "check signatures, indexes and every file" }],
     load: () => import("./commands/repository/verify.ts"),
   },
+  {
+    name: "mirror",
+    group: "repositories",
+    summary: "make or renew a verified copy of a repository",
+    description: [
+      "Bytes and signatures stay as they are, so consumers keep the publisher's anchors. A copy that broke off is " +
+      "resumed; packages are fetched before the indexes that name them.",
+    ],
+    operands: [{ label: "url", kind: "text" }, directory],
+    requirement: "exactly one URL and one directory are required",
+    options: [
+      ANCHOR,
+      flag("active-only", "leave out the archive"),
+      { ...text("package", "NAME", "copy only this package"), repeatable: true },
+      flag("insecure", "allow plain http"),
+    ],
+    synopses: ["<url> <directory> --anchor FINGERPRINT [options]"],
+    needs: "session",
+    output: "document",
+    examples: [{
+      line: "peipkg-repo mirror https://pkgs.peios.org copy --anchor 'ef86 709c ...'",
+      meaning: "make a copy",
+    }],
+    load: () => import("./commands/repository/mirror.ts"),
+  },
+  HELP,
   ...completionCommands("peipkg-repo"),
 ];
 

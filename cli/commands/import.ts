@@ -1,5 +1,5 @@
 /** `peipkg import` */
-import { type ChangeRequest, isPackageName, type PackageName, PeipkgError } from "../../mod.ts";
+import { type ChangeRequest, isPackageName, type PackageName, PeipkgError, readNamedFile } from "../../mod.ts";
 import { hasFlag } from "../arguments.ts";
 import { runChange } from "../change.ts";
 import { readChangeOptions } from "../change_options.ts";
@@ -63,8 +63,7 @@ export function parseExport(text: string): readonly Listed[] {
 async function readText(invocation: Invocation, path: string): Promise<string> {
   const { world } = invocation;
   if (path !== "-") {
-    const { readOperandFile } = await import("../files.ts");
-    return readOperandFile(await invocation.session(), path, LIST_LIMIT_BYTES);
+    return new TextDecoder().decode(readNamedFile(await invocation.session(), path, LIST_LIMIT_BYTES));
   }
   const bytes = await world.terminal.readAll(LIST_LIMIT_BYTES);
   if (bytes === undefined) throw new PeipkgError("io", "cannot read the list: standard input is too long");

@@ -40,8 +40,10 @@ export async function run(invocation: Invocation): Promise<0 | 1> {
     })),
     ...(inspection.fingerprint === undefined ? {} : { signature: { key_fingerprint: inspection.fingerprint } }),
   });
-  if (args.options.manifest === true) {
-    for (const line of escapeLines(inspection.manifestText)) screen.line(line);
+  if (args.options.manifest === true && !screen.mode.json) {
+    // Raw for programs; a terminal is given text that cannot move its cursor.
+    if (!screen.terminal.isTerminal("stdout")) screen.raw(inspection.manifestText);
+    else for (const line of escapeLines(inspection.manifestText)) screen.line(line);
   } else if (args.options.files === true) {
     for (const entry of inspection.entries) {
       const target = entry.target === undefined ? "" : ` -> ${entry.target}`;

@@ -4,10 +4,17 @@ import { escapeText } from "../../escape.ts";
 import type { Invocation } from "../../invocation.ts";
 import { listOption, PRODUCER_LAYOUT, readFingerprint } from "../../producing.ts";
 
-function good({ verified, isSignatureChecked }: FileVerification): string {
+/** One line of the JSON lists of a checking command. */
+interface Finding {
+  readonly code: string;
+  readonly path: string;
+  readonly text: string;
+}
+
+function signerText({ verified, isSignatureChecked }: FileVerification): string {
   const fingerprint = verified?.fingerprint;
-  if (fingerprint === undefined) return "OK (unsigned)";
-  return isSignatureChecked ? `OK (signed by ${fingerprint})` : `OK (signed by ${fingerprint}) (signature not checked)`;
+  if (fingerprint === undefined) return "(unsigned)";
+  return isSignatureChecked ? `(signed by ${fingerprint})` : "(signature not checked)";
 }
 
 export async function run(invocation: Invocation): Promise<0 | 1> {
@@ -18,25 +25,20 @@ export async function run(invocation: Invocation): Promise<0 | 1> {
     fingerprints: listOption(args, "fingerprint").map((item) => readFingerprint(args, item)),
     requireSignature: args.options["require-signature"] === true,
   };
-  const results: FileVerification[] = [];
+  const issues: Finding[] = [];
+  const warnings: Finding[] = [];
   for (const path of args.operands) {
     const result = await verifyPackageFile(session, path, expectation, PRODUCER_LAYOUT);
-    results.push(result);
-    if (result.violations.length === 0) screen.info(`${escapeText(path)}: ${good(result)}`);
     for (const { message, code, detail } of result.violations) {
-      screen.aside(`${escapeText(path)}: FAILED: ${escapeText(message)} [${code}: ${detail.rule ?? code}]`);
+      issues.push({ code: detail.rule ?? code, path, text: message });
+      screen.aside(escapeText(`${path}: FAILED: ${message}`));
     }
+    for (const { rule, text } of result.verified?.warnings ?? []) {
+      warnings.push({ code: rule, path, text });
+      screen.aside(`${screen.mode.program}: warning: ${escapeText(`${path}: ${text}`)}`);
+    }
+    if (result.violations.length === 0) screen.line(escapeText(`${path}: OK ${signerText(result)}`));
   }
-  const isGood = results.every(({ violations }) => violations.length === 0);
-  screen.document({
-    ok: isGood,
-    files: results.map(({ path, verified, isSignatureChecked, violations }) => ({
-      path,
-      ok: violations.length === 0,
-      ...(verified?.fingerprint === undefined ? {} : { fingerprint: verified.fingerprint }),
-      signature_checked: isSignatureChecked,
-      issues: violations.map(({ code, message, detail }) => ({ code, rule: detail.rule, text: message })),
-    })),
-  });
-  return isGood ? 0 : 1;
+  screen.document({ ok: issues.length === 0, issues, warnings });
+  return issues.length === 0 ? 0 : 1;
 }

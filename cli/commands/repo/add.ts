@@ -2,6 +2,7 @@
 import {
   commitRepositoryAdd,
   fetchRepositoryAdd,
+  groupFingerprint,
   planRepositoryAdd,
   type RepositoryAddRequest,
   type RepositoryCeremony,
@@ -11,13 +12,6 @@ import { askWeakenings, cancelChange } from "../../change.ts";
 import { escapeText } from "../../escape.ts";
 import type { Invocation } from "../../invocation.ts";
 import { isYes, TRUST_QUESTION } from "../../prompt.ts";
-
-const GROUP = /.{1,4}/g;
-
-/** Hexadecimal digits in groups of four, as people compare them. */
-export function groupedFingerprint(fingerprint: string): string {
-  return (fingerprint.match(GROUP) ?? []).join(" ");
-}
 
 /** The request; with one operand no setting may be given (C-REPO-08). */
 export function parseRepositoryAdd(args: ParsedArguments): RepositoryAddRequest {
@@ -56,11 +50,11 @@ export function ceremonyLines({ plan, keys, anchors }: RepositoryCeremony, isTyp
     `repository "${escapeText(handle)}" (${escapeText(baseUrl)}) signs with`,
     ...keys.map((key) => {
       const until = key.validUntil === undefined ? "" : ` until ${escapeText(key.validUntil)}`;
-      return `  ${groupedFingerprint(key.fingerprint)}  ${key.status}${until}`;
+      return `  ${groupFingerprint(key.fingerprint)}  ${key.status}${until}`;
     }),
     isTyped ? "given --anchor" : "configured in trust_anchors",
     ...anchors.map(({ fingerprint, matches }) =>
-      `  ${groupedFingerprint(fingerprint)}  ${matches ? "matches" : "does not match"}`
+      `  ${groupFingerprint(fingerprint)}  ${matches ? "matches" : "does not match"}`
     ),
   ];
 }

@@ -1,0 +1,49 @@
+/** `peipkg-repo mirror` */
+import { mirrorRepository, parseBaseUrl, resolveSettings } from "../../../mod.ts";
+import { hasFlag, UsageError } from "../../arguments.ts";
+import { BUILD_INFO } from "../../build_info.ts";
+import { escapeText } from "../../escape.ts";
+import type { Invocation } from "../../invocation.ts";
+import { listOption, PRODUCER_LAYOUT, readFingerprint } from "../../producing.ts";
+
+export async function run(invocation: Invocation): Promise<0 | 1> {
+  const { args, screen, world } = invocation;
+  const { options } = args;
+  const [url = "", directory = ""] = args.operands;
+  const anchors = listOption(args, "anchor").map((text) => readFingerprint(args, text));
+  if (anchors.length === 0) {
+    throw new UsageError(args.words, "at least one --anchor is required", { path: args.path });
+  }
+  const session = await invocation.session();
+  // Proxies and time-outs as they are by default: the producer tools have no configuration.
+  const { settings } = resolveSettings({
+    options: new Map(),
+    overrides: [],
+    environment: new Map([...world.environment].filter(([name]) => !name.startsWith("PEIPKG_"))),
+    file: undefined,
+    version: BUILD_INFO.version,
+  });
+  const network = { session, settings, startedAt: session.system.now(), openCache: () => undefined };
+  const packages = listOption(args, "package");
+  const result = await mirrorRepository({ session, layout: PRODUCER_LAYOUT }, network, {
+    baseUrl: parseBaseUrl(url),
+    directory,
+    anchors,
+    activeOnly: hasFlag(options, "active-only"),
+    allowInsecureTransport: hasFlag(options, "insecure"),
+    ...(packages.length === 0 ? {} : { packages }),
+  });
+  if (result.leftOut > 0) {
+    screen.aside(
+      `${screen.mode.program}: warning: ${result.leftOut} indexed packages were left out; installing them from here fails`,
+    );
+  }
+  for (const missing of result.notMirrored) {
+    screen.aside(
+      `${screen.mode.program}: warning: ${escapeText(missing)} lies outside the repository and was not copied`,
+    );
+  }
+  screen.document({ result: "mirrored", index_version: result.indexVersion, packages: [] });
+  screen.info(`mirrored index_version ${result.indexVersion}: ${result.fetched} fetched, ${result.present} present`);
+  return 0;
+}
