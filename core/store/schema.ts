@@ -43,7 +43,7 @@ export function splitStatements(script: string): readonly string[] {
     if (token === ";") {
       if (statement.trim() !== "") statements.push(statement.trim());
       statement = "";
-    } else if (/^(?:--|\/\*|\s)/.test(token)) {
+    } else if (isBlank(token)) {
       if (!statement.endsWith(" ")) statement += " ";
     } else {
       statement += token;
@@ -53,13 +53,29 @@ export function splitStatements(script: string): readonly string[] {
   return statements;
 }
 
-const [META_STATEMENT] = splitStatements(MIGRATION_1.schema);
+function isBlank(token: string): boolean {
+  return token.startsWith("--") || token.startsWith("/*") || token.trim() === "";
+}
+
+/** The statements of the first layout, taken apart when a database is first opened. */
+let firstLayout: readonly string[] | undefined;
+
+function statementsOf(schema: string): readonly string[] {
+  if (schema !== MIGRATION_1.schema) return splitStatements(schema);
+  return firstLayout ??= splitStatements(schema);
+}
 
 /** Whether the table that names the layout is ours, so that its word can be taken; a view could say anything. */
 export function hasMetaTable(objects: readonly SchemaObject[]): boolean {
-  return objects.some(({ type, name, sql }) =>
-    type === "table" && name === "meta" && splitStatements(sql ?? "")[0] === META_STATEMENT
-  );
+  const [wanted] = statementsOf(MIGRATION_1.schema);
+  return objects.some(({ type, name, sql }) => type === "table" && name === "meta" && isStatement(sql ?? "", wanted));
+}
+
+/** Whether stored text is a statement. SQLite keeps the text it was given, so that our own needs no normalising. */
+function isStatement(stored: string, wanted: string | undefined): boolean {
+  if (stored === wanted) return true;
+  const found = splitStatements(stored);
+  return found.length === 1 && found[0] === wanted;
 }
 
 /**
@@ -70,7 +86,7 @@ export function hasMetaTable(objects: readonly SchemaObject[]): boolean {
  */
 export function describeSchemaDifference(objects: readonly SchemaObject[], schema: string): string | undefined {
   const expected = new Map<string, string>();
-  for (const statement of splitStatements(schema)) {
+  for (const statement of statementsOf(schema)) {
     const [, kind = "", name = ""] = CREATED_OBJECT_REGEXP.exec(statement) ?? [];
     expected.set(`${kind.replace("UNIQUE ", "").toLowerCase()} ${name}`, statement);
   }
@@ -80,8 +96,7 @@ export function describeSchemaDifference(objects: readonly SchemaObject[], schem
     const key = `${type} ${name}`;
     const wanted = expected.get(key);
     if (wanted === undefined) return `${type} "${name}" does not belong there`;
-    const found = splitStatements(sql ?? "");
-    if (found.length !== 1 || found[0] !== wanted) return `${type} "${name}" is not as created`;
+    if (!isStatement(sql ?? "", wanted)) return `${type} "${name}" is not as created`;
     expected.delete(key);
   }
   const [missing] = expected.keys();
