@@ -109,7 +109,6 @@ export function withdrawnLinks(links: LinkPlan): ReadonlyMap<string, string> {
  */
 export function addClaimLinks(diff: Diff, plan: HolderPlan, links: LinkPlan, makesVolatile: boolean): ClaimDiff {
   const { scope } = diff.context;
-  checkPlaces(diff, links);
   const rows = claimRows(scope, plan);
   const place = (role: string): number => rows.get(role)?.sequence ?? declaringOperation(scope, plan, role);
   let changed = 0;
@@ -165,8 +164,11 @@ function declaringOperation(scope: Scope, plan: HolderPlan, role: string): numbe
   return arriving?.operation ?? (declared === undefined ? 0 : scope.touched.get(declared.package) ?? 0);
 }
 
-/** C-MAT-05, C-MAT-06, C-MAT-08, C-MAT-12: judged against the state after the transaction. */
-function checkPlaces(diff: Diff, links: LinkPlan): void {
+/**
+ * Refuses links whose places or targets belong to somebody (C-MAT-05, C-MAT-06, C-MAT-08, C-MAT-12), judged against the
+ * state after the transaction. Comes before the payload is looked at: a path below a link would not even open.
+ */
+export function checkLinkPlaces(diff: Diff, links: LinkPlan): void {
   const { database, scope, rules, obstacles } = diff.context;
   const all = new Map([...links.untouched, ...links.wanted]);
   for (const [path, link] of all) {

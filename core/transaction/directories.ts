@@ -76,6 +76,17 @@ export class DirectoryPool implements Disposable {
     }
   }
 
+  /** The highest directory of a file system inside the root. */
+  mountPoint(directory: Directory): string {
+    let top = directory.path;
+    while (top !== "/") {
+      const parent = this.open(parentPath(top));
+      if (parent === undefined || parent.device !== directory.device) return top;
+      top = parent.path;
+    }
+    return top;
+  }
+
   /** Forgets that a directory was absent, because the transaction made it, and pins it. */
   created(path: string): Directory {
     this.#absent.delete(path);

@@ -4,7 +4,7 @@
 import { ruleError, type Warning } from "../errors.ts";
 import { readManifestText } from "../store/installed.ts";
 import { type AuthorisationRow, nextTransactionId } from "../store/journal.ts";
-import { addClaimLinks, type ClaimDiff, planLinks, withdrawnLinks } from "./claims.ts";
+import { addClaimLinks, checkLinkPlaces, type ClaimDiff, planLinks, withdrawnLinks } from "./claims.ts";
 import { Obstacles, PathRules } from "./collision.ts";
 import { ContentReader } from "./config_files.ts";
 import { requireDescriptorPolicy } from "./descriptors.ts";
@@ -91,6 +91,8 @@ export async function prepareTransaction(
     declarations: holders.declarations,
   });
   for (const warning of holders.warnings) diff.warn(warning);
+  checkLinkPlaces(diff, links);
+  if (!obstacles.isEmpty) throw obstacles.toError();
   diff.addArrivals();
   const claims = addClaimLinks(diff, holders, links, input.isSystemRoot);
   const undecided = addRemovals(diff);

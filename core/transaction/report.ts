@@ -186,5 +186,8 @@ function fileSystems(pool: DirectoryPool, directories: ReadonlySet<string>): Rec
     const directory = pool.open(path);
     if (directory !== undefined && !byDevice.has(directory.device)) byDevice.set(directory.device, directory);
   }
-  return [...byDevice.values()].map((directory) => ({ mount: directory.path, ...directory.fileSystemStatus() }));
+  return [...byDevice.values()].map((directory) => ({
+    mount: pool.mountPoint(directory),
+    ...directory.fileSystemStatus(),
+  }));
 }

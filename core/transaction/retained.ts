@@ -7,7 +7,7 @@ import type { Directory } from "../system.ts";
 import { RETAINED_COMPONENT } from "./collision.ts";
 import type { DirectoryPool } from "./directories.ts";
 import { hasErrno } from "./failures.ts";
-import { childPath, parentPath } from "./names.ts";
+import { childPath } from "./names.ts";
 
 const STATE_PREFIX = "state:";
 const ROOT_PREFIX = "root:";
@@ -31,19 +31,8 @@ export function retainedPlace(
   sequence: number,
 ): string {
   if (directory.device === state.device) return `${STATE_PREFIX}${STATE_AREA}/${transaction}/${sequence}`;
-  const top = topOf(pool, directory);
+  const top = pool.mountPoint(directory);
   return `${ROOT_PREFIX}${childPath(childPath(top, RETAINED_COMPONENT), `${transaction}/${sequence}`)}`;
-}
-
-/** The highest directory of a file system inside the root (T-RETAIN-03). */
-function topOf(pool: DirectoryPool, directory: Directory): string {
-  let top = directory.path;
-  while (top !== "/") {
-    const parent = pool.open(parentPath(top));
-    if (parent === undefined || parent.device !== directory.device) return top;
-    top = parent.path;
-  }
-  return top;
 }
 
 /** Opens the directory a recorded place lies in; `undefined` when it does not exist. */

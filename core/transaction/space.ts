@@ -56,7 +56,7 @@ export function requireSpace(
   changes.nested.forEach(addFile);
   const stateDemand = demandAt(state);
   if (stateDemand !== undefined) stateDemand.bytes += changes.operations.length * JOURNAL_ROW_BYTES;
-  refuseShortage([...demands.values()], hasRetained);
+  refuseShortage(pool, [...demands.values()], hasRetained);
   return warnings;
 }
 
@@ -75,14 +75,14 @@ function startDemand(directory: Directory, warnings: Warning[]): Demand | undefi
   }
 }
 
-function refuseShortage(demands: readonly (Demand | undefined)[], hasRetained: boolean): void {
+function refuseShortage(pool: DirectoryPool, demands: readonly (Demand | undefined)[], hasRetained: boolean): void {
   const short: { mount: string; needed: number; available: number }[] = [];
   for (const demand of demands) {
     if (demand === undefined) continue;
     const status = demand.directory.fileSystemStatus();
     const lacksInodes = status.inodes !== 0 && status.inodesFree < demand.inodes; // T-SPACE-04
     if (status.availableBytes >= demand.bytes && !lacksInodes) continue;
-    short.push({ mount: demand.directory.path, needed: demand.bytes, available: status.availableBytes });
+    short.push({ mount: pool.mountPoint(demand.directory), needed: demand.bytes, available: status.availableBytes });
   }
   const [first] = short;
   if (first === undefined) return;
