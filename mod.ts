@@ -85,3 +85,11 @@ export { readNamedFile } from "./core/operations/named_files.ts";
 export { parseBaseUrl } from "./core/config/base_url.ts";
 export { resolveSettings } from "./core/config/settings.ts";
 export { mirrorRepository } from "./core/publish/mirror.ts";
+export {
+  acceptRecovery,
+  recoverInstallation,
+  type RecoverResult,
+  type RecoveryDocument,
+  reportRecovery,
+  undecidedTransaction,
+} from "./core/operations/recover.ts";

@@ -298,21 +298,25 @@ export class Workspace implements RepositoryAccess, Disposable {
   async withWriter<T>(body: (writer: Writer) => Promise<T>): Promise<T> {
     if (this.#writer !== undefined) return await body(this.#writer);
     using directory = createPlace(this.session.system, this.root, this.layout.state, PLACE_MODE);
-    return await this.#locked(directory, body, true) as T;
+    return await this.#locked(directory, body, { create: true, recovers: true }) as T;
   }
 
-  /** As `withWriter()`, but an installation without a database stays without: the result is `undefined` then. */
-  async withExistingWriter<T>(body: (writer: Writer) => Promise<T>): Promise<T | undefined> {
+  /**
+   * As `withWriter()`, but an installation without a database stays without: the result is `undefined` then.
+   *
+   * @param recovers Roll back what is pending first; `recover` does that itself.
+   */
+  async withExistingWriter<T>(body: (writer: Writer) => Promise<T>, recovers = true): Promise<T | undefined> {
     if (this.#writer !== undefined) return await body(this.#writer);
     using directory = openPlace(this.session.system, this.root, this.layout.state);
     if (directory === undefined || directory.status(DATABASE_FILE) === undefined) return undefined;
-    return await this.#locked(directory, body, false);
+    return await this.#locked(directory, body, { create: false, recovers });
   }
 
   async #locked<T>(
     directory: Directory,
     body: (writer: Writer) => Promise<T>,
-    create: boolean,
+    { create, recovers }: { readonly create: boolean; readonly recovers: boolean },
   ): Promise<T | undefined> {
     using _lock = await acquireWriterLock(this.session, directory, {
       waitSeconds: this.settings.lockWaitSeconds,
@@ -327,7 +331,7 @@ export class Workspace implements RepositoryAccess, Disposable {
     try {
       // Loaded here: readers never recover, and the transaction room is the largest there is.
       const { recoverUnderLock } = await import("./recover.ts");
-      const recovered = await recoverUnderLock(this, { database, state });
+      const recovered = recovers ? await recoverUnderLock(this, { database, state }) : undefined;
       this.#writer = { database, state, recovered };
       return await body(this.#writer);
     } finally {

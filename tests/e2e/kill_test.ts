@@ -49,13 +49,13 @@ Deno.test(`T-MODEL-02, C-SIG-06: ${KILLS} kills leave the old state or the new o
   await world.addRepository(world.serve().url);
   const local = await world.pack(SECOND);
   const states = new Map<string, ReadonlyMap<string, string>>();
-  states.set("empty", await snapshotDirectory(world.root, OWN));
   await world.expect(["install", "many", "--yes"]);
   states.set("first", await snapshotDirectory(world.root, OWN));
   await world.expect(["install", local, "--yes"]);
   states.set("second", await snapshotDirectory(world.root, OWN));
   await world.expect(["remove", "many", "base", "--yes"]);
-  assert.deepEqual(await snapshotDirectory(world.root, OWN), states.get("empty"));
+  // Taken now: destinations such as /usr/share stay once they are there (T-RM-07).
+  states.set("empty", await snapshotDirectory(world.root, OWN));
   const next: Readonly<Record<string, Step>> = {
     empty: { args: ["install", "many", "--yes"], after: "first" },
     first: { args: ["install", local, "--yes"], after: "second" },
