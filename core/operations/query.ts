@@ -113,7 +113,7 @@ export function listPackages(workspace: Workspace, filters: ListFilters = {}): r
 export function summaryOf(item: ListedPackage, isOrphaned: boolean): PackageSummary {
   return {
     name: item.name,
-    version: item.version.raw,
+    version: item.version,
     architecture: item.architecture,
     origin: item.origin,
     isOrphaned,

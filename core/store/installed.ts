@@ -33,8 +33,16 @@ export interface InstalledPackage {
   readonly packageHash: string;
 }
 
-/** With the two manifest fields every listing shows, taken out by SQLite so that no manifest is parsed. */
-export interface ListedPackage extends InstalledPackage {
+/** What every listing shows. Shown only, so that nothing but the name is more than text; no manifest is parsed. */
+export interface ListedPackage {
+  readonly name: PackageName;
+  readonly version: string;
+  readonly architecture: string;
+  readonly origin: string | undefined;
+  readonly reason: InstallReason;
+  readonly isHeld: boolean;
+  /** Seconds since the epoch. */
+  readonly installedAt: number;
   readonly description: string;
   readonly sizeInstalledBytes: number;
 }
@@ -89,7 +97,7 @@ const HASH_REGEXP = /^[0-9a-f]{64}$/;
 
 const PACKAGE_COLUMNS =
   "name, version, architecture, origin_repo, install_reason, held, installed_at, installed_txn, package_hash";
-const LISTED_COLUMNS = `${PACKAGE_COLUMNS},
+const LISTED_COLUMNS = `name, version, architecture, origin_repo, install_reason, held, installed_at,
   coalesce(json_extract(manifest, '$.description'), '') AS description,
   coalesce(json_extract(manifest, '$.size_installed'), 0) AS size_installed`;
 const FILE_COLUMNS = "path, type, size, hash, symlink_target, preserved_hash, new_default_of";
@@ -382,7 +390,13 @@ function packageOf(row: Row): InstalledPackage {
 
 function listedOf(row: Row): ListedPackage {
   return {
-    ...packageOf(row),
+    name: nameOf(row, "name"),
+    version: textOf(row, "version"),
+    architecture: textOf(row, "architecture"),
+    origin: optionalTextOf(row, "origin_repo"),
+    reason: wordOf(row, "install_reason", REASONS),
+    isHeld: booleanOf(row, "held"),
+    installedAt: integerOf(row, "installed_at"),
     description: textOf(row, "description"),
     sizeInstalledBytes: integerOf(row, "size_installed"),
   };

@@ -15,6 +15,7 @@ import {
   readFile,
   readFiles,
   readInstalledPackage,
+  readInstalledPackages,
   readManifestText,
   readNewDefaults,
   readOwners,
@@ -214,7 +215,7 @@ Deno.test("T-DB-10: what is read as name, version, path, hash or type is validat
       const database = createDatabase(fixture);
       insertPackage(database, packageRecord("aa"));
       database.statement(statement).run();
-      assert.throws(() => readPackageListing(database), isCorrupt);
+      assert.throws(() => readInstalledPackages(database), isCorrupt);
     });
   }
   const paths = ["/usr/../etc/shadow", "//usr", "/usr/", "/usr/a\u0007b", "/usr/%2e%2e/x", "/.peipkg/x"];
