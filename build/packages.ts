@@ -3,6 +3,7 @@
  * third-party libraries in the bundle from their published files. Packed by the executable that was just built, so
  * that a build which cannot pack itself is noticed.
  */
+import { pack } from "./executable.ts";
 import type { Target } from "./runtime.ts";
 
 export interface ProductOptions {
@@ -27,13 +28,9 @@ interface Manifest {
   readonly optionalDependencies: readonly string[];
 }
 
-const SHELLS = [
-  ["bash", "bash-completion/completions", ""],
-  ["zsh", "zsh/site-functions", "_"],
-  ["fish", "fish/vendor_completions.d", ""],
-] as const;
 const PROGRAMS = ["peipkg", "peipkg-build", "peipkg-repo"] as const;
 const decoder = new TextDecoder();
+const encoder = new TextEncoder();
 
 async function writeFile(path: string, content: string | Uint8Array, mode = 0o644): Promise<void> {
   await Deno.mkdir(path.slice(0, path.lastIndexOf("/")), { recursive: true });
@@ -54,37 +51,31 @@ async function isPresent(path: string): Promise<boolean> {
   return await Deno.lstat(path).then(() => true, () => false);
 }
 
-/** Runs the built executable as one of its programs; `undefined` when it refuses. */
-async function ask(executable: string, program: string, args: readonly string[]): Promise<string | undefined> {
-  const { success, stdout } = await new Deno.Command(executable, {
-    args: [`--as=${program}`, ...args],
-    stderr: "null",
-  }).output();
-  return success ? decoder.decode(stdout) : undefined;
-}
-
 /**
  * Stages `peipkg`: the executable under its own name, and for the other two names scripts of one line, since a
- * compiled executable cannot see the name of the link it was started by.
- *
- * @param runner Executable of this machine; completions are taken from it.
+ * compiled executable cannot see the name of the link it was started by. Completions and manual pages come from the
+ * generators themselves, loaded here only, so that a plain build does not load the product.
  */
-async function stageProgram(options: ProductOptions, runner: string, tree: string): Promise<void> {
+async function stageProgram(options: ProductOptions, tree: string): Promise<void> {
+  const [{ COMPLETION_PATHS, COMPLETION_SHELLS, completionScript }, { manualPages }, { renderPage }] = await Promise
+    .all([
+      import("../cli/completion_scripts.ts"),
+      import("../cli/man.ts"),
+      import("../cli/mdoc.ts"),
+    ]);
   const executable = await Deno.readFile(`${options.out}/peipkg-${options.target}`);
   await writeFile(`${tree}/usr/bin/peipkg`, executable, 0o755);
   for (const program of PROGRAMS) {
     if (program !== "peipkg") {
       await writeFile(`${tree}/usr/bin/${program}`, `#!/bin/sh\nexec "\${0%/*}/peipkg" --as=${program} "$@"\n`, 0o755);
     }
-    for (const [shell, directory, prefix] of SHELLS) {
-      const script = await ask(runner, program, ["completion", shell]);
-      const suffix = shell === "fish" ? ".fish" : "";
-      if (script !== undefined) await writeFile(`${tree}/usr/share/${directory}/${prefix}${program}${suffix}`, script);
+    for (const shell of COMPLETION_SHELLS) {
+      await writeFile(`${tree}/${COMPLETION_PATHS[shell](program)}`, completionScript(program, shell));
     }
   }
-  for (const section of ["1", "5", "7", "8"]) {
-    const pages = `${options.home}/docs/man/man${section}`;
-    if (await isPresent(pages)) await copyTree(pages, `${tree}/usr/share/man/man${section}`);
+  for (const page of manualPages()) {
+    const path = `${tree}/usr/share/man/man${page.section}/${page.name}.${page.section}.gz`;
+    await writeFile(path, pack(encoder.encode(renderPage(page))));
   }
   await writeFile(`${tree}/usr/share/licenses/peipkg/LICENSE`, await Deno.readFile(`${options.home}/LICENSE`));
 }
@@ -169,7 +160,7 @@ export async function packProduct(options: ProductOptions): Promise<readonly str
   const runner = `${options.out}/peipkg-${Deno.build.arch}`;
   const work = await Deno.makeTempDir({ prefix: "peipkg-product-" });
   try {
-    await stageProgram(options, runner, `${work}/peipkg`);
+    await stageProgram(options, `${work}/peipkg`);
     await stageDocumentation(options, `${work}/peipkg-doc`);
     const version = `${options.version}-1`;
     const common = { version, license: "MIT" };
