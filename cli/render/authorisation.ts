@@ -16,20 +16,18 @@ export interface AuthorisationDocument {
 
 type Data = Readonly<Record<string, string>>;
 
-/** `repository "R" (priority N)`; a repository that is no longer configured has no priority. */
-function owner(repository: string | undefined, priority: string | undefined): string {
-  const named = repository === undefined || repository === "" ? "a local file" : `repository "${repository}"`;
-  return priority === undefined || priority === "" ? named : `${named} (priority ${priority})`;
+/** `repository "R" (priority N)`; a local file has neither. */
+function placedFrom({ repository, priority }: Data): string {
+  return repository === undefined ? "a local file" : `repository "${repository}" (priority ${priority ?? ""})`;
 }
 
+/** A package taken away by one from a weaker repository; an orphan's strength is unknown, not higher (S-AUTH-02). */
 function foreign(subject: string, data: Data, verb: string): string {
-  const placed = owner(data["new_repository"], data["new_priority"]);
-  const head = `"${data["new"] ?? ""}" from ${placed} ${verb} "${data["old"] ?? subject}", which was installed from`;
-  const { old_repository: repository = "", old_priority: priority = "" } = data;
-  // An orphan's former repository has no priority any more: its strength is unknown, not higher (S-AUTH-02).
-  return priority === ""
-    ? `${head} repository "${repository}", which is no longer configured`
-    : `${head} higher-priority repository "${repository}" (priority ${priority})`;
+  const head = `"${data["package"] ?? ""}" from ${placedFrom(data)} ${verb} "${subject}", which was installed from`;
+  const repository = `repository "${data["removed_repository"] ?? ""}"`;
+  return data["removed_priority"] === undefined
+    ? `${head} ${repository}, which is no longer configured`
+    : `${head} higher-priority ${repository} (priority ${data["removed_priority"]})`;
 }
 
 /**
@@ -44,11 +42,12 @@ export function authorisationText({ action, subject, data }: Authorisation): str
     case "AUTH_FOREIGN_CONFLICT":
       return foreign(subject, data, "conflicts with and removes");
     case "AUTH_LOW_TRUST_PROVIDES":
-      return `dependency "${data["dependency"] ?? subject}" is satisfied by "${data["provider"] ?? ""}" ${
+      return `dependency "${subject}" is satisfied by "${data["package"] ?? ""}" ${
         data["version"] ?? ""
-      } via provides from repository "${data["repository"] ?? ""}", shadowing "${data["dependency"] ?? subject}" ${
-        data["shadowed_version"] ?? ""
-      } from higher-priority repository "${data["shadowed_repository"] ?? ""}"`;
+      } via provides ` +
+        `from ${data["repository"] === undefined ? "a local file" : `repository "${data["repository"]}"`}, shadowing ` +
+        `"${subject}" ${data["shadowed_version"] ?? ""} from higher-priority repository ` +
+        `"${data["shadowed_repository"] ?? ""}"`;
     case "AUTH_WEAKEN_POLICY":
     case "AUTH_INSECURE_TOGGLE":
     case "AUTH_TRUST_ANCHOR":
@@ -56,9 +55,9 @@ export function authorisationText({ action, subject, data }: Authorisation): str
         data["to"] ?? ""
       }`;
     case "AUTH_RECOVERY":
-      return data["transaction"] === undefined || subject.startsWith("/")
-        ? `restore ${subject} from its backup and move aside what is there now`
-        : `accept the files as they are and discard the journal of transaction ${data["transaction"]}`;
+      return data["path"] === undefined
+        ? `accept the files as they are and discard the journal of transaction ${data["transaction"] ?? subject}`
+        : `restore ${data["path"]} from its backup and move aside what is there now`;
     case "AUTH_SD_OVERRIDE":
       return `"${data["package"] ?? subject}" ${data["version"] ?? ""} would set a security descriptor on ${
         data["path"] ?? ""
@@ -67,10 +66,12 @@ export function authorisationText({ action, subject, data }: Authorisation): str
       return `"${data["package"] ?? subject}" ${data["version"] ?? ""} declares ${
         data["count"] ?? ""
       } security descriptors that this kernel cannot apply; they would be ignored`;
-    case "AUTH_CLAIM_OVERRIDE":
+    case "AUTH_CLAIM_OVERRIDE": {
+      const to = data["to_repository"] === undefined ? "a local file" : `repository "${data["to_repository"]}"`;
       return `role "${subject}" would pass from "${data["from"] ?? ""}", from higher-priority repository "${
         data["from_repository"] ?? ""
-      }", to "${data["to"] ?? ""}" from ${owner(data["to_repository"], undefined)}`;
+      }", to "${data["to"] ?? ""}" from ${to}`;
+    }
     case "AUTH_PURGE":
     case "AUTH_CLOCK":
     case "AUTH_STALE_TRUST":
