@@ -93,3 +93,4 @@ export {
   reportRecovery,
   undecidedTransaction,
 } from "./core/operations/recover.ts";
+export { type LinkStatus, listRoles, type RoleDetail, roleDetail, type RoleLink } from "./core/operations/roles.ts";

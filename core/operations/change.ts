@@ -9,11 +9,8 @@ import type { Plan } from "../resolver/plan.ts";
 import type { Database } from "../store/database.ts";
 import { readPackageSize, setInstallReason } from "../store/installed.ts";
 import { executeTransaction } from "../transaction/execute.ts";
-import { planHolders } from "../transaction/holders.ts";
 import {
-  type ClaimRequest,
   type Evidence,
-  NO_CLAIM_REQUEST,
   type TransactionAnswer,
   type TransactionInput,
   type TransactionQuestion,
@@ -21,7 +18,6 @@ import {
 } from "../transaction/input.ts";
 import { findModifiedFiles } from "./modified_files.ts";
 import type { Weakening } from "./accepted_configuration.ts";
-import type { CandidateSet } from "./candidate_set.ts";
 import { acquireContents } from "./change_contents.ts";
 import { type ChangeInputs, gatherInputs, needOf } from "./change_inputs.ts";
 import type {
@@ -29,13 +25,13 @@ import type {
   ChangeAnswers,
   ChangeReport,
   ChangeRequest,
-  ClaimChange,
   ModifiedFile,
   PreparedChange,
   RejectedChange,
 } from "./change_request.ts";
+import { claimOverrides, claimRequestOf, previewClaims } from "./claim_changes.ts";
 import { solveChange, type Solved } from "./change_solve.ts";
-import { downloadBytes, nameOf, notesOf, sideEffectsOf, sizeChangeBytes, summariseChange } from "./change_summary.ts";
+import { downloadBytes, notesOf, sideEffectsOf, sizeChangeBytes, summariseChange } from "./change_summary.ts";
 import { readInstalledManifest } from "./installed_set.ts";
 import { openOrphanTest } from "./orphans.ts";
 import { transactionContext } from "./recover.ts";
@@ -99,13 +95,15 @@ function prepare(
     return { kind: "rejected", request, rule: plan.rule, reason: RULE_REASONS[plan.rule], rejection: plan };
   }
   const claims = previewClaims(request, plan, inputs, candidates, undo, database);
+  const overrides = database === undefined ? [] : claimOverrides(workspace, claims, plan, database);
+  const shown = overrides.length === 0 ? plan : { ...plan, authorisations: [...plan.authorisations, ...overrides] };
   const isOrphaned = database === undefined ? () => false : openOrphanTest(workspace, database);
   const isChanging = plan.operations.length > 0 || claims.length > 0 || isReconcile(request);
   return {
     kind: "prepared",
     request,
-    plan,
-    claims,
+    plan: shown,
+    claims: claims.map(({ role, from, to }) => ({ role, from, to })),
     sideEffects: sideEffectsOf(
       plan,
       inputs,
@@ -155,45 +153,6 @@ function modifiedFiles(
   return found;
 }
 
-// --- Claims ------------------------------------------------------------------------------------------------------
-
-function claimRequestOf(request: ChangeRequest, undo: UndoSubject | undefined): ClaimRequest {
-  if (request.kind === "install") {
-    return { ...NO_CLAIM_REQUEST, none: request.claims.none, all: request.claims.all, forced: request.claims.roles };
-  }
-  if (request.kind === "undo") return { ...NO_CLAIM_REQUEST, none: true, assign: undo?.claims ?? [] };
-  if (request.kind !== "claim") return NO_CLAIM_REQUEST;
-  if (request.action === "reconcile") return { ...NO_CLAIM_REQUEST, reconcileAll: true };
-  const holder = request.action === "grant" ? request.package : undefined;
-  return { ...NO_CLAIM_REQUEST, assign: [{ role: request.role, holder, isUndo: false }] };
-}
-
-function previewClaims(
-  request: ChangeRequest,
-  plan: Plan,
-  inputs: ChangeInputs,
-  candidates: CandidateSet,
-  undo: UndoSubject | undefined,
-  database: Database | undefined,
-): readonly ClaimChange[] {
-  if (database === undefined) return [];
-  const arriving = plan.operations.flatMap((operation) => {
-    if (operation.kind === "remove") return [];
-    const { name, hash } = operation.target;
-    const relations = inputs.local.get(name)?.manifest ?? undo?.kept.get(name)?.manifest ??
-      candidates.offered(name).find((item) => item.hash === hash)?.details;
-    if (relations === undefined) return [];
-    return [{ name, relations, isNamed: operation.requested, isNew: operation.kind === "install" }];
-  });
-  const { changes } = planHolders(database, {
-    arriving,
-    touched: new Set(plan.operations.map(nameOf)),
-    request: claimRequestOf(request, undo),
-    allowCritical: request.options.allowCritical,
-  });
-  return changes.map(({ role, from, to }) => ({ role, from, to }));
-}
-
 // --- Applying ----------------------------------------------------------------------------------------------------
 
 /**
@@ -235,6 +194,7 @@ function revalidate(workspace: Workspace, prepared: PreparedChange, { database, 
   const architecture = workspace.architecture(database);
   const undo = request.kind === "undo" ? readUndoSubject(workspace, database, state.directory) : undefined;
   const solved = solveChange(workspace, request, basis.inputs, undo, architecture, database);
+  // Claim overrides are compared by the transaction, which chooses the holders again.
   const isSame = solved.answer.kind === "plan" && planText(solved.answer) === planText(prepared.plan);
   if (isSame) return { solved, undo, architecture };
   throw ruleError("PLAN_STALE", "the system changed while waiting; run the command again");
@@ -243,7 +203,7 @@ function revalidate(workspace: Workspace, prepared: PreparedChange, { database, 
 /** The parts of a plan that decide what is done, as text. */
 function planText(plan: Plan): string {
   return JSON.stringify(
-    [plan.operations, plan.authorisations, plan.marks],
+    [plan.operations, plan.authorisations.filter(({ action }) => action !== "AUTH_CLAIM_OVERRIDE"), plan.marks],
     (_key, value: unknown) => typeof value === "bigint" ? String(value) : value,
   );
 }
@@ -307,7 +267,7 @@ async function runTransaction(
     contents: contents.sources,
     kind: request.kind === "undo" ? "undo" : request.kind === "claim" ? "claim" : "package",
     undoOf: undo?.transaction,
-    claims: claimRequestOf(request, undo),
+    claims: claimRequestOf(request, prepared.basis.inputs, undo),
     options: transactionOptions(workspace, request, answers),
     restoreMarks: undo?.marks ?? new Map(),
     operator: JSON.stringify(workspace.trail.operator),

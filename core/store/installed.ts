@@ -181,6 +181,12 @@ export function readUnneededNames(database: Database): ReadonlySet<string> {
   return new Set(database.statement(sql).all().map((row) => nameOf(row, "name")));
 }
 
+/** Packages whose manifest has claims, by name: the only ones worth parsing for roles. */
+export function readClaimingPackages(database: Database): readonly PackageName[] {
+  const sql = `SELECT name FROM package WHERE instr(manifest, '"claims"') > 0 ORDER BY name`;
+  return database.statement(sql).all().map((row) => nameOf(row, "name"));
+}
+
 /** Paths of a package in byte order. */
 export function readFiles(database: Database, name: string): readonly InstalledFile[] {
   const sql = `SELECT ${FILE_COLUMNS} FROM package_file WHERE package_name = ? ORDER BY path`;
