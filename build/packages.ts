@@ -108,7 +108,7 @@ function renderManifest(options: ProductOptions, manifest: Manifest): string {
     conflicts: [],
     provides: [],
     replaces: [],
-    side_effects: [],
+    side_effects: manifest.name === "peipkg" ? ["man-db"] : [],
     size_installed: 0,
     sd_overrides: [],
     build: { timestamp: options.timestamp, farm_id: "build.ts", source_ref: options.commit },
