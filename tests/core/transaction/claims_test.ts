@@ -180,10 +180,10 @@ Deno.test("C-REC-03: an upgraded holder's links follow its target", async () => 
 Deno.test("C-MAT-05, C-MAT-06, T-COLL-13, C-SEC-09: claim paths and payload paths never meet", async () => {
   using world = new World();
   await world.run([install(LORE)]);
-  await refused(world, [install({ name: "x", files: { [PATH]: "mine" } })], "CLAIM_PATH_OWNED");
-  await refused(world, [install({ name: "x", files: { [`${PATH}/below`]: "mine" } })], "CLAIM_PATH_OWNED");
+  await refused(world, [install({ name: "extra", files: { [PATH]: "mine" } })], "CLAIM_PATH_OWNED");
+  await refused(world, [install({ name: "extra", files: { [`${PATH}/below`]: "mine" } })], "CLAIM_PATH_OWNED");
   using other = new World();
-  await refused(other, [install(LORE), install({ name: "x", files: { [PATH]: "mine" } })], "CLAIM_PATH_OWNED");
+  await refused(other, [install(LORE), install({ name: "extra", files: { [PATH]: "mine" } })], "CLAIM_PATH_OWNED");
 });
 
 Deno.test("C-MAT-07: two targets for one path are contested", async () => {
