@@ -131,17 +131,30 @@ export class Closure {
       isOffered(candidate, demand) && lastingExclusion(candidate, demand, this.context) === undefined
     );
     for (const candidate of eligible) {
-      if (!this.#isShadowed(candidate, eligible)) this.#enter(candidate, supporter);
+      if (!this.#isShadowed(candidate, eligible, demand)) this.#enter(candidate, supporter);
     }
   }
 
-  /** S-SELECT-07: a stronger candidate of the same name is eligible whenever this one is, so this one is no option. */
-  #isShadowed(candidate: Candidate, eligible: readonly Candidate[]): boolean {
-    const hasExact = eligible.some((other) => other.name === candidate.name && other.architecture !== "noarch");
-    return eligible.some((other) =>
-      other.name === candidate.name && priorityOf(other) < priorityOf(candidate) &&
-      (other.architecture !== "noarch" || !hasExact) && this.context.targetsOf(other).length === 0
-    );
+  /**
+   * S-SELECT-07: something stronger is eligible whenever this candidate is, so this one is never an option. That holds
+   * for a candidate of the same name, and for one whose name can only ever be taken by what meets the demand as well.
+   */
+  #isShadowed(candidate: Candidate, eligible: readonly Candidate[], demand: Demand): boolean {
+    return eligible.some((other) => {
+      if (priorityOf(other) >= priorityOf(candidate) || this.context.targetsOf(other).length > 0) return false;
+      // S-SELECT-02: a demoted candidate comes after weaker ones and shadows nothing
+      const isDemoted = other.architecture === "noarch" &&
+        eligible.some((exact) => exact.name === other.name && exact.architecture !== "noarch");
+      return !isDemoted && (other.name === candidate.name || this.#alwaysMeets(other, demand));
+    });
+  }
+
+  #alwaysMeets(other: Candidate, demand: Demand): boolean {
+    const { entry, declaring } = demand;
+    if (entry === undefined || declaring === undefined || this.context.installed(other.name) !== undefined) {
+      return false;
+    }
+    return this.context.pool(other.name).every((same) => same.name !== other.name || meets(entry, declaring, same));
   }
 
   /** Enters the repairs that placing a candidate could call for. */

@@ -12,15 +12,13 @@ import { negated, positive, Solver } from "./satisfiability.ts";
 import { meets } from "./satisfaction.ts";
 import { namesOf } from "./context.ts";
 
-/** Conflicts of the solver per search: some seconds of work at most. */
-const MAX_CONFLICTS = 40_000;
 /** Up to so many candidates of one name are kept apart pair by pair. */
 const MAX_PAIRWISE = 6;
 
 export class Feasibility {
   /** Whether the allowance of work ended before an answer was found. */
   exhausted = false;
-  readonly #solver = new Solver(MAX_CONFLICTS);
+  readonly #solver: Solver;
   readonly #closure: Closure;
   readonly #placed = new Map<Candidate, number>();
   /** Literals that say an installed package is left as it is; only for those that could change. */
@@ -31,6 +29,7 @@ export class Feasibility {
 
   /**
    * @param hint Candidates the branch of first options placed; tried first.
+   * @param maxConflicts Allowance of work, counted in conflicts of the solver.
    * @param settle Whether installed packages may leave because of conflicts (S-CONF-02).
    */
   constructor(
@@ -38,7 +37,9 @@ export class Feasibility {
     agenda: Agenda,
     readonly settle: boolean,
     hint: ReadonlySet<Candidate>,
+    maxConflicts: number,
   ) {
+    this.#solver = new Solver(maxConflicts);
     this.#closure = new Closure(context, agenda);
     for (const candidate of this.#closure.candidates) {
       this.#placed.set(candidate, positive(this.#solver.addVariable(hint.has(candidate))));

@@ -20,8 +20,20 @@ const RESTART_UNIT = 64;
 const ACTIVITY_DECAY = 1 / 0.95;
 const ACTIVITY_LIMIT = 1e100;
 
+/** Learnt clauses kept before the less useful half is dropped; grows with each drop. */
+const LEARNT_CLAUSES = 2_000;
+const LEARNT_GROWTH = 1.1;
+/** Learnt clauses over so few decision levels are always kept. */
+const USEFUL_SPREAD = 2;
+
 /** A clause; its first two literals are the watched ones. */
 type Clause = number[];
+
+interface Learnt {
+  readonly clause: Clause;
+  /** Number of decision levels it spanned when learnt: fewer is more useful. */
+  readonly spread: number;
+}
 
 export class Solver {
   /** Conflicts met so far, over all calls. */
@@ -38,6 +50,8 @@ export class Solver {
   readonly #seen: boolean[] = [];
   readonly #heap: number[] = [];
   readonly #heapAt: number[] = [];
+  #learnt: Learnt[] = [];
+  #learntLimit = LEARNT_CLAUSES;
   #head = 0;
   #bump = 1;
   #contradictory = false;
@@ -104,6 +118,7 @@ export class Solver {
       if (untilRestart <= 0) {
         untilRestart = RESTART_UNIT * luby(++restarts);
         this.#backtrack(0);
+        if (this.#learnt.length > this.#learntLimit) this.#dropLearnt();
         continue;
       }
       const decided = this.#decide(assumptions);
@@ -234,13 +249,30 @@ export class Solver {
       learnt[1] = literal;
     }
     this.#bump *= ACTIVITY_DECAY;
+    const spread = new Set(learnt.map((literal) => this.#level[literal >> 1])).size;
     this.#backtrack(back);
     if (learnt.length === 1) {
       this.#assign(learnt[0] ?? 0, undefined);
     } else {
+      this.#learnt.push({ clause: learnt, spread });
       this.#watch(learnt);
       this.#assign(learnt[0] ?? 0, learnt);
     }
+  }
+
+  /** Drops the less useful half of what was learnt; only at level 0, where nothing rests on a clause any more. */
+  #dropLearnt(): void {
+    const ordered = [...this.#learnt].sort((a, b) => a.spread - b.spread || a.clause.length - b.clause.length);
+    const half = ordered.length >> 1;
+    const dropped = new Set<Clause>();
+    ordered.forEach((learnt, index) => {
+      if (index >= half && learnt.spread > USEFUL_SPREAD) dropped.add(learnt.clause);
+    });
+    this.#learnt = this.#learnt.filter((learnt) => !dropped.has(learnt.clause));
+    this.#watches.forEach((clauses, literal) => {
+      if (clauses.length > 0) this.#watches[literal] = clauses.filter((clause) => !dropped.has(clause));
+    });
+    this.#learntLimit *= LEARNT_GROWTH;
   }
 
   #backtrack(level: number): void {

@@ -18,6 +18,19 @@ import { type Anchor, type Ground, type Mark, type Placement, World } from "./wo
 /** S-BOUND-01 */
 export const MAX_PLACEMENTS = 100_000;
 
+/** How much work the judge may do, counted in conflicts: some seconds for an answer, less to look for ways on. */
+export const EFFORT = { answer: 60_000, suggestion: 4_000 } as const;
+
+/** What one search may do. */
+export interface SearchOptions {
+  /** Whether `--cascade` may widen removals. */
+  readonly cascade: boolean;
+  /** Whether conflicts with installed packages are settled by removal (S-CONF-02). */
+  readonly settle: boolean;
+  /** One of `EFFORT`. */
+  readonly effort: number;
+}
+
 /** Where a branch of the search ended without a plan. */
 export type Failure =
   | { readonly kind: "goal"; readonly goal: Goal }
@@ -55,17 +68,15 @@ interface Frame {
 /**
  * Searches for the first world that passes.
  *
- * @param cascade Whether `--cascade` may widen removals.
- * @param settle Whether conflicts with installed packages are settled by removal (S-CONF-02).
  * @see S-SEARCH-09, S-SEARCH-10, S-BOUND-01, S-BOUND-02
  */
-export function search(context: Context, agenda: Agenda, cascade: boolean, settle: boolean): Outcome {
-  const first = new Branch(context, agenda, cascade, settle);
+export function search(context: Context, agenda: Agenda, options: SearchOptions): Outcome {
+  const first = new Branch(context, agenda, options);
   const plain = first.walk();
   if (plain.kind === "found" || plain.failure.kind === "too-complex" || !first.hadAlternatives) return plain;
   const placed = new Set(plain.world.placements.map((placement) => placement.candidate));
-  const judge = new Feasibility(context, agenda, settle, placed);
-  const rest = new Branch(context, agenda, cascade, settle);
+  const judge = new Feasibility(context, agenda, options.settle, placed, options.effort);
+  const rest = new Branch(context, agenda, options);
   const outcome = rest.explore(judge);
   // S-SEARCH-10: the branch of first options explains the rejection
   return outcome.kind === "failed" && outcome.failure.kind !== "too-complex" ? plain : outcome;
@@ -81,8 +92,7 @@ class Branch {
   constructor(
     readonly context: Context,
     readonly agenda: Agenda,
-    readonly cascade: boolean,
-    readonly settle: boolean,
+    readonly options: SearchOptions,
   ) {
     this.#world = new World(context);
     this.#repairs = new RepairWatch(this.#world);
@@ -179,7 +189,7 @@ class Branch {
   #closureStep(): Step | undefined {
     if (this.#world.closed) return undefined;
     this.#world.closed = true;
-    const failure = closeRemovals(this.#world, this.cascade);
+    const failure = closeRemovals(this.#world, this.options.cascade);
     return failure === undefined ? undefined : { kind: "failure", failure };
   }
 
@@ -212,7 +222,7 @@ class Branch {
 
   /** S-SEARCH-08 */
   #finish(): Outcome {
-    const failure = settleConflicts(this.#world, this.settle);
+    const failure = settleConflicts(this.#world, this.options.settle);
     if (failure !== undefined) return this.#failed(failure);
     const order = orderPlacements(this.#world);
     if (order.kind === "cycle") return this.#failed(order);

@@ -10,7 +10,7 @@ import { type Agenda, type Goal, planAgenda } from "./goals.ts";
 import type { HeldBack, Plan } from "./plan.ts";
 import type { ResolutionProblem } from "./problem.ts";
 import { changeBehind, rootGoal } from "./provenance.ts";
-import { type Outcome, search } from "./search.ts";
+import { EFFORT, type Outcome, search } from "./search.ts";
 import { suggestionsFor } from "./suggestions.ts";
 
 /**
@@ -19,18 +19,18 @@ import { suggestionsFor } from "./suggestions.ts";
  * @see S-SEARCH-09, S-SEARCH-10, S-DET-01, S-BOUND-01
  */
 export function solve(problem: ResolutionProblem): Plan | Rejection {
-  const answer = resolve(problem);
+  const answer = resolve(problem, EFFORT.answer);
   if (answer.kind === "plan") return answer;
-  return { ...answer, suggestions: suggestionsFor(answer, problem, resolve) };
+  return { ...answer, suggestions: suggestionsFor(answer, problem, (altered) => resolve(altered, EFFORT.suggestion)) };
 }
 
-function resolve(problem: ResolutionProblem): Plan | Rejection {
+function resolve(problem: ResolutionProblem, effort: number): Plan | Rejection {
   const context = new Context(problem);
   const heldBack = new Map<string, HeldBack>();
   for (;;) {
     const agenda = planAgenda(context, new Set(heldBack.keys()));
     if ("rule" in agenda) return explainRequest(agenda, context);
-    const outcome = searchSettling(context, agenda);
+    const outcome = searchSettling(context, agenda, effort);
     if (outcome.kind === "found") return assemblePlan(outcome, agenda, [...heldBack.values()]);
     const rejection = explainFailure(outcome.failure, outcome.world);
     const target = blockedTarget(outcome, rejection);
@@ -46,12 +46,12 @@ function resolve(problem: ResolutionProblem): Plan | Rejection {
 }
 
 /** S-CONF-02: removal settles conflicts only once the search without it has ended in one. */
-function searchSettling(context: Context, agenda: Agenda): Outcome {
+function searchSettling(context: Context, agenda: Agenda, effort: number): Outcome {
   const { operation, options } = context.problem;
   const cascade = options.cascade && operation !== "undo"; // S-UNDO-03
-  const outcome = search(context, agenda, cascade, false);
+  const outcome = search(context, agenda, { cascade, settle: false, effort });
   const isConflict = outcome.kind === "failed" && outcome.failure.kind === "conflict";
-  return cascade && isConflict ? search(context, agenda, cascade, true) : outcome;
+  return cascade && isConflict ? search(context, agenda, { cascade, settle: true, effort }) : outcome;
 }
 
 /** S-UPG-05: the full-upgrade target at the root of a failure that a held package causes. */
