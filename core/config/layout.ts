@@ -27,7 +27,7 @@ export interface Layout {
 const CONFIG_PATH = "/conf/peipkg";
 const STATE_PATH = "/var/lib/peipkg";
 /** Directory of the audit log, below the root (A-LOG-01). */
-export const AUDIT_LOG_PATH = "/var/log/peipkg";
+const AUDIT_LOG_PATH = "/var/log/peipkg";
 /** Mode of `STATE`, `CACHE`, `CONFIG` and whatever is missing above them (T-DB-06, T-DB-17). */
 export const PLACE_MODE = 0o755;
 

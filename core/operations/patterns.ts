@@ -2,7 +2,7 @@
 import { ruleError } from "../errors.ts";
 
 /** Whether an operand is a pattern rather than a name. */
-export function isPattern(operand: string): boolean {
+function isPattern(operand: string): boolean {
   return /[*?[]/.test(operand);
 }
 

@@ -30,6 +30,7 @@ import { type Architecture, isArchitecture } from "../identity/architecture.ts";
 import type { CacheArea } from "../repository/context.ts";
 import { RateLimit } from "../repository/transport.ts";
 import { Database, type StateDirectory } from "../store/database.ts";
+import { migrateDatabase } from "../store/migrate.ts";
 import { DATABASE_FILE } from "../store/state_directory.ts";
 import { readOwners } from "../store/installed.ts";
 import { pendingTransaction } from "../store/journal.ts";
@@ -332,6 +333,7 @@ export class Workspace implements RepositoryAccess, Disposable {
       // Loaded here: readers never recover, and the transaction room is the largest there is.
       const { recoverUnderLock } = await import("./recover.ts");
       const recovered = recovers ? await recoverUnderLock(this, { database, state }) : undefined;
+      if (recovers) migrateDatabase(database); // T-SCHEMA-03: nothing is pending any more
       this.#writer = { database, state, recovered };
       return await body(this.#writer);
     } finally {

@@ -133,10 +133,6 @@ export function requireInstalledPackage(database: Database | undefined, name: st
   throw ruleError("E_NOT_INSTALLED", `"${name}" is not installed`, { package: name });
 }
 
-export function countInstalledPackages(database: Database): number {
-  return integerOf(database.statement("SELECT count(*) AS n FROM package").get() ?? {}, "n");
-}
-
 /** Manifest of an installed package, verbatim; parse it with the format room before using it (T-DB-10). */
 export function readManifestText(database: Database, name: string): string | undefined {
   const row = database.statement("SELECT manifest FROM package WHERE name = ?").get(name);
@@ -288,11 +284,6 @@ export function updatePackage(database: Database, record: PackageRecord): void {
 /** Removes a package with everything that hangs on it: relations, files, annotations, held roles and their links. */
 export function deletePackage(database: Database, name: string): void {
   database.statement("DELETE FROM package WHERE name = ?").run(name);
-}
-
-/** Removes all paths of a package. */
-export function deleteFiles(database: Database, name: string): void {
-  database.statement("DELETE FROM package_file WHERE package_name = ?").run(name);
 }
 
 /** Adds paths of a package. Many rows go with one statement: 25,000 rows cost a third less than one by one. */

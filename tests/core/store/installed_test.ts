@@ -4,7 +4,7 @@ import { parsePackageName } from "../../../core/identity/package_name.ts";
 import { parseVersion } from "../../../core/identity/version.ts";
 import {
   deleteAnnotation,
-  deleteFiles,
+  deleteFile,
   deletePackage,
   findOwnersLike,
   findPathBelow,
@@ -142,7 +142,7 @@ Deno.test("T-DB-13: within one transaction a path may move to another package on
   for (const name of ["aa", "bb"]) insertPackage(database, packageRecord(name));
   insertFiles(database, "aa", [fileRow("/usr/x")]);
   database.write(() => {
-    deleteFiles(database, "aa");
+    deleteFile(database, "aa", "/usr/x");
     insertFiles(database, "bb", [fileRow("/usr/x")]);
   });
   assert.deepEqual(readOwners(database, "/usr/x"), [{ package: "bb", type: "file" }]);
