@@ -1,7 +1,7 @@
 /** Random small worlds for the resolver, from a seed. */
-import type { ResolutionOptions, ResolutionProblem } from "../../core/resolver/problem.ts";
+import type { ResolutionOptions } from "../../core/resolver/problem.ts";
 import { WORLD_NAMES } from "./resolution_oracle.ts";
-import { problemOf, type WorldText } from "./resolution_world.ts";
+import type { WorldText } from "./resolution_world.ts";
 
 /** A repeatable source of numbers (xorshift). */
 export class Dice {
@@ -76,9 +76,38 @@ export function randomWorld(dice: Dice): WorldText {
   };
 }
 
-/** A random world as a problem. */
-export function randomProblem(dice: Dice): ResolutionProblem {
-  return problemOf(randomWorld(dice));
+/**
+ * A world in which first options often fail: nothing or little installed, many versions, demands that exclude each
+ * other, and strong candidates beside weak ones.
+ */
+export function tightWorld(dice: Dice): WorldText {
+  const names = WORLD_NAMES;
+  const available = new Map<string, string>();
+  for (const name of names) {
+    for (const version of [1, 2, 3]) {
+      const handle = dice.pick(["O", "O", "E", "X"]);
+      const parts: string[] = [];
+      const needed = new Map<string, string>();
+      while (dice.chance(60) && needed.size < 3) {
+        const other = dice.pick([...names, ...VIRTUALS]);
+        if (other !== name) needed.set(other, `${other} ${dice.pick(CONSTRAINTS)}`.trim());
+      }
+      if (needed.size > 0) parts.push(`d: ${[...needed.values()].join("; ")}`);
+      if (dice.chance(30)) parts.push(`c: ${dice.pick(names)} ${dice.pick(["", "< 2", "= 2", "> 2"])}`.trim());
+      if (dice.chance(45)) parts.push(`p: ${dice.pick(VIRTUALS)}${dice.chance(50) ? ` ${version}` : ""}`);
+      available.set(`${name} ${version}`, `${name} ${version}@${handle} {${parts.join(", ")}}`);
+    }
+  }
+  const installed = names.filter(() => dice.chance(20)).map((name) =>
+    `${available.get(`${name} ${dice.chance(70) ? 1 : 2}`) ?? ""}`
+  ).filter((text) => text !== "");
+  const wanted = [...new Set([dice.pick(names), dice.pick(names), dice.pick(names)])];
+  return {
+    available: [...available.values()].join("; "),
+    installed: installed.join("; "),
+    request: dice.chance(80) ? wanted.map((name) => `install ${name}`).join("; ") : "upgrade",
+    options: { cascade: dice.chance(15) },
+  };
 }
 
 function randomOptions(dice: Dice, names: readonly string[]): Partial<ResolutionOptions> {
