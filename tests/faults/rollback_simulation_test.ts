@@ -122,13 +122,14 @@ class Simulation {
     await this.#change().catch((error) => assert.ok(change.hasFired, String(error)));
     if (!change.hasFired) return "change-ended";
     world.restart();
-    const newcomer = this.#arrive();
+    let newcomer = this.#arrive();
     for (const m of recoveries) {
       const fault = control(m, this.#case.withoutLinks === true);
       world.control(fault);
       await world.recover().catch((error) => assert.ok(fault.hasFired, String(error)));
       if (!fault.hasFired) return "recovery-ended";
       world.restart();
+      newcomer ??= this.#arrive();
     }
     await world.recover();
     this.runs++;
