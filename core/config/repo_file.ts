@@ -4,7 +4,7 @@
  *
  * @see R-CONF-01 … R-CONF-06
  */
-import { PeipkgError, ruleError } from "../errors.ts";
+import { PeipkgError, ruleError, SystemCallError } from "../errors.ts";
 import { readSmallFile, removeDurably, writeFileDurably } from "../fs/durable.ts";
 import { compareBytes } from "../identity/safe_path.ts";
 import { isFingerprint } from "../identity/fingerprint.ts";
@@ -126,7 +126,10 @@ function readRepositoryFile(directory: Directory, name: string): RepositoryFile 
     const bytes = readSmallFile(directory, name, CONFIGURATION_BYTES);
     if (bytes === undefined) throw new PeipkgError("repo-config", `cannot read "${name}": it is gone`);
     return { kind: "valid", handle, configuration: parseRepositoryFile(handle, bytes, name) };
-  } catch (problem) {
+  } catch (error) {
+    const problem = error instanceof SystemCallError
+      ? new PeipkgError("repo-config", `cannot read "${name}": ${error.message}`, { repository: handle, file: name })
+      : error;
     if (!(problem instanceof PeipkgError)) throw problem;
     return { kind: "invalid", handle, problem };
   }
