@@ -39,6 +39,8 @@ export interface ChangeWording {
   readonly nothing?: string;
   /** After the change, instead of `done — …`. */
   readonly done?: (report: ChangeReport) => string;
+  /** No routine question follows the plan (C-CMD-08). */
+  readonly asksNothing?: boolean;
   /** Replaces the plan block under `-q --dry-run`. */
   readonly briefPlan?: (prepared: PreparedChange) => readonly string[];
 }
@@ -77,14 +79,15 @@ export async function runChange(
     screen.end("done", { summary: "nothing to do", operations: 0, dry_run: dryRun });
     return 0;
   }
-  const asks = !invocation.assumeYes || prepared.plan.authorisations.length > 0 || prepared.modifiedFiles.length > 0;
+  const isRoutine = !invocation.assumeYes && wording.asksNothing !== true;
+  const asks = isRoutine || prepared.plan.authorisations.length > 0 || prepared.modifiedFiles.length > 0;
   if (!prepared.isMarksOnly || dryRun) showPlan(screen, prepared, asks || dryRun, wording);
   if (dryRun) {
     if (wording.briefPlan === undefined || !screen.mode.quiet) screen.line(DRY_RUN_NOTICE);
     screen.end("done", { summary: "dry run", operations: prepared.plan.operations.length, dry_run: true });
     return 0;
   }
-  const answers = await collectAnswers(invocation, workspace, prepared);
+  const answers = await collectAnswers(screen, workspace, prepared, isRoutine);
   if (typeof answers === "string") return cancelChange(screen, answers);
   screen.passPrompts();
   const report = await applyChange(workspace, prepared, answers);
@@ -121,7 +124,7 @@ export function cancelChange(screen: Screen, reason: CancelReason): 0 {
  *
  * @returns The evidence of a yes. `unavailable`: there is no terminal to ask on (C-AUTH-03).
  */
-async function askElevated(
+export async function askElevated(
   screen: Screen,
   workspace: Workspace,
   authorisation: Authorisation,
@@ -161,7 +164,7 @@ export async function askWeakenings(
 }
 
 /** The failure of an elevated action nobody can be asked about (C-AUTH-04); every action is listed. */
-function noTerminalError(authorisations: readonly Authorisation[]): Error {
+export function noTerminalError(authorisations: readonly Authorisation[]): Error {
   return ruleError("E_AUTH_REQUIRED", "elevated authorisation is needed and there is no terminal to give it on", {
     lines: authorisations.map(authorisationText),
     more: { authorisations: authorisations.map(authorisationDocument).filter((document) => document !== undefined) },
@@ -179,11 +182,11 @@ async function askModified(
 }
 
 async function collectAnswers(
-  invocation: Invocation,
+  screen: Screen,
   workspace: Workspace,
   prepared: PreparedChange,
+  isRoutine: boolean,
 ): Promise<ChangeAnswers | CancelReason> {
-  const { screen } = invocation;
   const { authorisations } = prepared.plan;
   const evidence: AuthorisationEvidence[] = [];
   for (const authorisation of authorisations) {
@@ -199,7 +202,7 @@ async function collectAnswers(
     if (answer === "abort") return "modified-abort";
     modified.set(file.path, answer);
   }
-  if (!prepared.isMarksOnly && !invocation.assumeYes && !isYes(await screen.ask(ROUTINE_QUESTION))) return "declined";
+  if (!prepared.isMarksOnly && isRoutine && !isYes(await screen.ask(ROUTINE_QUESTION))) return "declined";
   return { evidence, modified, ask: (question) => answerLate(screen, workspace, question) };
 }
 
@@ -215,8 +218,8 @@ function modifiedError(prepared: PreparedChange): Error {
   );
 }
 
-/** Questions that only the package contents raise (C-PROMPT-03). */
-async function answerLate(screen: Screen, workspace: Workspace, question: LateQuestion): Promise<LateAnswer> {
+/** Questions that only come up under the lock (C-PROMPT-03, T-INDET-08). */
+export async function answerLate(screen: Screen, workspace: Workspace, question: LateQuestion): Promise<LateAnswer> {
   if (question.kind === "modified") {
     return { kind: "modified", decision: await askModified(screen, question.path, question.package) };
   }

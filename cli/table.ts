@@ -285,6 +285,42 @@ const AUTOREMOVE_COMMAND: CommandSpec = {
   load: () => import("./commands/autoremove.ts"),
 };
 
+const isChangingClaim = ({ operands, options }: Words): boolean =>
+  operands.length > 1 || options["reconcile"] !== undefined;
+
+const CLAIM: CommandSpec = {
+  name: "claim",
+  group: "changes",
+  summary: "show and change which package holds a role",
+  description: [
+    "Several packages can provide a role; one holds it and owns its links. Without operands every known role is shown, " +
+    "with a role its holder, links and eligible providers. grant and revoke change the holder; --reconcile makes every " +
+    "link match the records and rebuilds those below /run.",
+  ],
+  operands: [
+    { label: "role", kind: "role", optional: true },
+    { label: "grant|revoke", kind: "choice", choices: ["grant", "revoke"], optional: true },
+    { label: "package", kind: "installed", optional: true },
+  ],
+  synopses: ["[role]", "[options] <role> grant <package>", "[options] <role> revoke", "--reconcile"],
+  options: [
+    flag("reconcile", "make every link match the records"),
+    DRY_RUN,
+    YES,
+    OVERWRITE_UNOWNED,
+    ALLOW_CRITICAL,
+  ],
+  needs: "installation",
+  output: (words) => isChangingClaim(words) ? "events" : "document",
+  asks: ({ operands }) => operands.length > 1,
+  elevated: ["claim-override"],
+  examples: [
+    { line: "peipkg claim registryd", meaning: "show who holds a role" },
+    { line: "peipkg claim registryd grant altregd", meaning: "give a role to another package" },
+  ],
+  load: () => import("./commands/claim.ts"),
+};
+
 const IMPORT: CommandSpec = {
   name: "import",
   group: "changes",
@@ -615,6 +651,32 @@ const HISTORY: CommandSpec = {
   load: () => import("./commands/history.ts"),
 };
 
+const RECOVER: CommandSpec = {
+  name: "recover",
+  group: "history",
+  summary: "roll back an interrupted transaction",
+  description: [
+    "Rolls an interrupted transaction back, as the next change would. What could not be rolled back is never resolved " +
+    "by itself: the command tries again, and for a file that cannot be decided it asks.",
+  ],
+  operands: [],
+  options: [
+    flag("report", "change nothing; show the transaction and the state of everything concerned", {
+      excludes: ["accept"],
+    }),
+    flag("accept", "keep what is on disk and give the undecided transaction up"),
+    YES,
+  ],
+  needs: "installation",
+  output: ({ options }) => options["report"] === undefined ? "events" : "document",
+  elevated: ["accept-state"],
+  examples: [
+    { line: "peipkg recover", meaning: "roll back what was interrupted" },
+    { line: "peipkg recover --report", meaning: "see what is left of it" },
+  ],
+  load: () => import("./commands/recover.ts"),
+};
+
 // --- Maintenance -----------------------------------------------------------------------------------------------
 const CLEAN: CommandSpec = {
   name: "clean",
@@ -816,6 +878,7 @@ export const PEIPKG_COMMANDS: readonly CommandSpec[] = [
   DOWNGRADE,
   UNDO,
   AUTOREMOVE_COMMAND,
+  CLAIM,
   IMPORT,
   REFRESH,
   REPO,
@@ -830,6 +893,7 @@ export const PEIPKG_COMMANDS: readonly CommandSpec[] = [
   EXPORT,
   CONFIG,
   HISTORY,
+  RECOVER,
   CLEAN,
   MARK,
   LOCK,

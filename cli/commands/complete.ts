@@ -33,7 +33,7 @@ function isDirectoryAt(path: string): boolean {
 
 /** Names of the installation; the library is loaded only when one of them is wanted. */
 async function namesOf(workspace: Workspace): Promise<NameSource> {
-  const { listPackages, listRepositories, searchCatalogue, SETTINGS } = await import("../../mod.ts");
+  const { listPackages, listRepositories, listRoles, searchCatalogue, SETTINGS } = await import("../../mod.ts");
   const named = (item: { readonly name: string; readonly description: string }): Candidate => ({
     value: item.name,
     description: item.description,
@@ -59,7 +59,7 @@ async function namesOf(workspace: Workspace): Promise<NameSource> {
           ? { value: item.configuration.handle, description: item.configuration.baseUrl }
           : { value: item.handle, description: "" }
       ),
-    roles: () => [],
+    roles: () => listRoles(workspace).map(({ role, holder }) => ({ value: role, description: holder ?? "" })),
     keys: () => SETTINGS.map(({ key, description }) => ({ value: key, description })),
     paths: listPaths,
   };

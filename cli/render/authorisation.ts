@@ -67,7 +67,8 @@ export function authorisationText({ action, subject, data }: Authorisation): str
         data["count"] ?? ""
       } security descriptors that this kernel cannot apply; they would be ignored`;
     case "AUTH_CLAIM_OVERRIDE": {
-      const to = data["to_repository"] === undefined ? "a local file" : `repository "${data["to_repository"]}"`;
+      const repository = data["to_repository"] ?? "";
+      const to = repository === "" ? "a local file" : `repository "${repository}"`;
       return `role "${subject}" would pass from "${data["from"] ?? ""}", from higher-priority repository "${
         data["from_repository"] ?? ""
       }", to "${data["to"] ?? ""}" from ${to}`;

@@ -53,6 +53,8 @@ function isPeipkgError(error: unknown): error is PeipkgError {
 /** `startedAt` → `started_at`, in every record of a value. */
 export function toSnakeCase(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(toSnakeCase);
+  // 64-bit counters pass what JSON numbers can hold.
+  if (typeof value === "bigint") return String(value);
   if (typeof value !== "object" || value === null) return value;
   return Object.fromEntries(
     Object.entries(value)

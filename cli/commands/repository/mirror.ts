@@ -1,5 +1,5 @@
 /** `peipkg-repo mirror` */
-import { mirrorRepository, parseBaseUrl, resolveSettings } from "../../../mod.ts";
+import { mirrorRepository, parseBaseUrl, RateLimit, resolveSettings } from "../../../mod.ts";
 import { hasFlag, UsageError } from "../../arguments.ts";
 import { BUILD_INFO } from "../../build_info.ts";
 import { escapeText } from "../../escape.ts";
@@ -23,7 +23,14 @@ export async function run(invocation: Invocation): Promise<0 | 1> {
     file: undefined,
     version: BUILD_INFO.version,
   });
-  const network = { session, settings, startedAt: session.system.now(), openCache: () => undefined };
+  const network = {
+    session,
+    settings,
+    startedAt: session.system.now(),
+    certificates: undefined,
+    rate: new RateLimit(settings.fetchRateBytesPerSecond),
+    openCache: () => undefined,
+  };
   const packages = listOption(args, "package");
   const result = await mirrorRepository({ session, layout: PRODUCER_LAYOUT }, network, {
     baseUrl: parseBaseUrl(url),
