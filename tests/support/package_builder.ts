@@ -5,9 +5,10 @@
 import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import { constants, zstdCompressSync } from "node:zlib";
+import { PeipkgError } from "../../core/errors.ts";
 import { signDigest } from "../../core/format/envelope.ts";
 import { openSigningKey, type TrustedKey } from "../../core/format/keys.ts";
-import type { ByteSource, VerifyOptions } from "../../core/format/package_file.ts";
+import { type ByteSource, type VerifyOptions, verifyPackage } from "../../core/format/package_file.ts";
 import { checksumOf, FIELDS } from "../../core/format/tar_header.ts";
 import { paddingBytes, writeHeaders } from "../../core/format/tar_writer.ts";
 
@@ -227,4 +228,31 @@ export async function verifyOptions(changes: Partial<VerifyOptions> = {}): Promi
 function contentOf(entry: RawEntry): Uint8Array {
   const { content = "" } = entry;
   return typeof content === "string" ? new TextEncoder().encode(content) : content;
+}
+
+/**
+ * Builds and verifies a package.
+ *
+ * @returns The rule it is refused by; `undefined` when it is accepted.
+ */
+export async function refusalOf(spec: PackageSpec, changes: Partial<VerifyOptions> = {}): Promise<string | undefined> {
+  const bytes = await buildPackage(spec);
+  try {
+    await verifyPackage(sourceOf(bytes), await verifyOptions(changes));
+    return undefined;
+  } catch (cause) {
+    if (cause instanceof PeipkgError && cause.detail.rule !== undefined) return cause.detail.rule;
+    throw cause;
+  }
+}
+
+/** The rule a call is refused by; `undefined` when it succeeds. */
+export function ruleOf(call: () => unknown): string | undefined {
+  try {
+    call();
+    return undefined;
+  } catch (cause) {
+    if (cause instanceof PeipkgError && cause.detail.rule !== undefined) return cause.detail.rule;
+    throw cause;
+  }
 }
