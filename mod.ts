@@ -94,12 +94,4 @@ export {
   undecidedTransaction,
 } from "./core/operations/recover.ts";
 export { type LinkStatus, listRoles, type RoleDetail, roleDetail, type RoleLink } from "./core/operations/roles.ts";
-export {
-  acceptRecovery,
-  recoverInstallation,
-  type RecoveryDocument,
-  reportRecovery,
-  undecidedTransaction,
-} from "./core/operations/recover.ts";
-export { listRoles, type RoleDetail, roleDetail } from "./core/operations/roles.ts";
 export { RateLimit } from "./core/repository/transport.ts";
