@@ -689,6 +689,7 @@ const CLEAN: CommandSpec = {
   operands: [],
   options: [
     flag("packages", "also downloads that no index lists"),
+    flag("backups", "also set-aside files past their retention"),
     flag("all", "also every other download"),
     DRY_RUN,
   ],

@@ -10,6 +10,7 @@ export async function run({ args, screen, workspace }: Invocation): Promise<0 | 
   const request = {
     packages: hasFlag(options, "packages"),
     allPackages: hasFlag(options, "all"),
+    backups: hasFlag(options, "backups"),
     dryRun: hasFlag(options, "dry-run"),
   };
   const report = await cleanCache(await workspace(), request);
@@ -21,7 +22,8 @@ export async function run({ args, screen, workspace }: Invocation): Promise<0 | 
     for (const { path, sizeBytes } of report.files) screen.line(`${escapeText(path)}  ${renderSize(sizeBytes)}`);
     return 0;
   }
-  const what = request.packages || request.allPackages ? "cache file(s)" : "orphaned cache file(s)";
+  const isMore = request.packages || request.allPackages || request.backups;
+  const what = isMore ? "file(s)" : "orphaned cache file(s)";
   screen.info(`removed ${report.files.length} ${what}`);
   return 0;
 }

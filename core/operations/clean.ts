@@ -1,6 +1,6 @@
 /**
  * Deletes what the cache no longer needs: metadata of repositories that are not configured any more, and on request
- * downloads (C-CLEAN). Set-aside files past their retention are pruned by the transaction room.
+ * downloads and set-aside files past their retention (C-CLEAN).
  */
 import { hostPath } from "../config/layout.ts";
 import { readRepositoryFiles } from "../config/repo_file.ts";
@@ -10,8 +10,12 @@ import { listOrphanedFiles } from "../repository/cache.ts";
 import type { CacheArea } from "../repository/context.ts";
 import { type CatalogueKind, iterateCatalogue } from "../store/catalogue.ts";
 import type { Database } from "../store/database.ts";
+import { retainedPaths } from "../store/history.ts";
 import { listRepositoryStates } from "../store/repository_state.ts";
 import type { Directory } from "../system.ts";
+import { DirectoryPool } from "../transaction/directories.ts";
+import { expiredTransactions, pruneRetained, type RetentionSettings } from "../transaction/retention.ts";
+import { openRetained, placeWords } from "../transaction/retained.ts";
 import type { Workspace } from "./workspace.ts";
 
 export interface CleanRequest {
@@ -19,6 +23,8 @@ export interface CleanRequest {
   readonly packages: boolean;
   /** Every download. */
   readonly allPackages: boolean;
+  /** Also set-aside files past their retention (T-RETAIN-05). */
+  readonly backups: boolean;
   /** Only tell what would go. */
   readonly dryRun: boolean;
 }
@@ -44,20 +50,63 @@ interface Garbage extends CleanedFile {
 }
 
 /**
- * Cleans the cache. Takes the writer lock only when there is something to delete.
+ * Cleans the cache, and on request the set-aside files. Takes the writer lock only when there is something to delete.
  *
  * @throws {PeipkgError} `busy`, `denied`
  * @see C-CLEAN-01, T-LOCK-01, T-DB-17
  */
 export async function cleanCache(workspace: Workspace, request: CleanRequest): Promise<CleanReport> {
-  if (!hasCache(workspace)) return { kind: "no-cache" };
-  const files = workspace.read((database) => findGarbage(workspace, database, request));
-  if (request.dryRun || files.length === 0) return { kind: "cleaned", files: files.map(shown) };
+  if (!hasCache(workspace) && !request.backups) return { kind: "no-cache" };
+  const [garbage, backups] = workspace.read((database) => [
+    findGarbage(workspace, database, request),
+    database === undefined || !request.backups ? [] : findBackups(workspace, database),
+  ]);
+  const files = [...garbage.map(shown), ...backups];
+  if (request.dryRun || files.length === 0) return { kind: "cleaned", files };
   const removed = await workspace.withExistingWriter(({ database }) =>
-    Promise.resolve(removeGarbage(workspace, findGarbage(workspace, database, request)))
+    Promise.resolve([
+      ...removeGarbage(workspace, findGarbage(workspace, database, request)),
+      ...(request.backups ? removeBackups(workspace, database) : []),
+    ])
   );
   // Without a database nobody works here, and there is no lock to take.
-  return { kind: "cleaned", files: removed ?? removeGarbage(workspace, files) };
+  return { kind: "cleaned", files: removed ?? removeGarbage(workspace, garbage) };
+}
+
+function retentionOf(workspace: Workspace): RetentionSettings {
+  const { backupKeepTransactions, backupKeepDays } = workspace.settings;
+  return { keepTransactions: backupKeepTransactions, keepDays: backupKeepDays };
+}
+
+/** Set-aside files past their retention. */
+function findBackups(workspace: Workspace, database: Database): readonly CleanedFile[] {
+  using state = workspace.openState();
+  using pool = new DirectoryPool(workspace.root);
+  if (state === undefined) return [];
+  const now = Math.floor(workspace.startedAt / 1000);
+  const files: CleanedFile[] = [];
+  for (const id of expiredTransactions(database, retentionOf(workspace), now)) {
+    for (const place of retainedPaths(database, id)) {
+      using kept = openRetained(state.directory, pool, place);
+      const status = kept?.directory.status(kept.name);
+      if (status === undefined) continue; // dropped by a run that was cut short
+      const path = placeWords(place, hostPath(workspace.layout, workspace.layout.state));
+      files.push({ path, sizeBytes: status.sizeBytes });
+    }
+  }
+  return files.sort((a, b) => compareBytes(a.path, b.path));
+}
+
+function removeBackups(workspace: Workspace, database: Database): readonly CleanedFile[] {
+  const files = findBackups(workspace, database);
+  using state = workspace.openState();
+  using pool = new DirectoryPool(workspace.root);
+  if (state === undefined) return [];
+  const now = Math.floor(workspace.startedAt / 1000);
+  const context = { database, pool, state: state.directory };
+  for (const warning of pruneRetained(context, retentionOf(workspace), now).warnings) workspace.warn(warning);
+  for (const { path } of files) workspace.session.emit({ kind: "file", path, action: "removed" });
+  return files;
 }
 
 function hasCache(workspace: Workspace): boolean {

@@ -36,6 +36,21 @@ export interface RetentionContext {
   readonly state: Directory;
 }
 
+/** Transactions whose kept content is past its time, newest first; with `all`, every one that keeps some (T-RETAIN-02). */
+export function expiredTransactions(
+  database: Database,
+  settings: RetentionSettings,
+  now: number,
+  all = false,
+): readonly number[] {
+  const kept = retainsBackups(settings) && !all
+    ? newestCommittedIds(database, settings.keepTransactions)
+    : new Set<number>();
+  return prunableTransactions(database)
+    .filter(({ id, finishedAt }) => !kept.has(id) || now - finishedAt > settings.keepDays * SECONDS_PER_DAY)
+    .map(({ id }) => id);
+}
+
 /**
  * Drops what is past its time; with `all`, everything (`clean --backups`).
  *
@@ -54,12 +69,8 @@ export function pruneRetained(
   const warnings: Warning[] = [];
   const { database } = context;
   const newest = newestCommitted(database)?.id;
-  const kept = retainsBackups(settings) && !all
-    ? newestCommittedIds(database, settings.keepTransactions)
-    : new Set<number>();
   let transactions = 0;
-  for (const { id, finishedAt } of prunableTransactions(database)) {
-    if (kept.has(id) && now - finishedAt <= settings.keepDays * SECONDS_PER_DAY) continue; // T-RETAIN-02
+  for (const id of expiredTransactions(database, settings, now, all)) {
     try {
       if (dropContent(context, id)) transactions++;
       database.write(() => deleteDetails(database, id, id === newest)); // T-RETAIN-07

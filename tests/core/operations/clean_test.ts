@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { cleanCache } from "../../../core/operations/clean.ts";
 import { configure, type InstallationFixture, openInstallation } from "./installation_fixture.ts";
 
-const METADATA = { packages: false, allPackages: false, dryRun: false };
+const METADATA = { packages: false, allPackages: false, backups: false, dryRun: false };
 const listed = "1".repeat(64);
 const unlisted = "2".repeat(64);
 
@@ -77,4 +77,36 @@ Deno.test("T-DB-17: without a cache there is nothing to do and nothing is create
   using fixture = openInstallation();
   assert.deepEqual(await cleanCache(fixture.workspace, METADATA), { kind: "no-cache" });
   assert.deepEqual([...Deno.readDirSync(fixture.rootPath)], []);
+});
+
+Deno.test("C-CLEAN-01, T-RETAIN-02, T-RETAIN-05: --backups drops set-aside files past their retention only", async () => {
+  using fixture = openInstallation();
+  await fixture.install({ name: "aa" });
+  const day = 86_400;
+  const now = 1779199330;
+  await fixture.change((database) => {
+    for (const [id, age] of [[1, 40], [2, 1]] as const) {
+      database.statement(
+        `INSERT INTO txn (id, state, phase, kind, started_at, finished_at, op_summary, operator, invocation,
+          started_by_version, journal_schema_version, boot_id, cleanup_done, audited)
+          VALUES (?, 'committed', 'closed', 'package', 0, ?, 's', '{}', 'i', '0.1.0', 1, 'b', 1, 1)`,
+      ).run(id, now - age * day);
+      database.statement(
+        "INSERT INTO prior_package VALUES (?, 'aa', '1.0-1', 'noarch', NULL, 'explicit', 0, 0, ?, '{}')",
+      ).run(id, "a".repeat(64));
+      database.statement(
+        "INSERT INTO prior_file VALUES (?, 'aa', '/usr/aa', 'file', 5, ?, NULL, NULL, NULL, ?)",
+      ).run(id, "a".repeat(64), `state:retained/${id}/0`);
+    }
+  });
+  const state = `${fixture.rootPath}/var/lib/peipkg`;
+  for (const id of [1, 2]) {
+    Deno.mkdirSync(`${state}/retained/${id}`, { recursive: true });
+    Deno.writeTextFileSync(`${state}/retained/${id}/0`, "12345");
+  }
+  const expected = { kind: "cleaned", files: [{ path: `${state}/retained/1/0`, sizeBytes: 5 }] };
+  assert.deepEqual(await cleanCache(fixture.workspace, { ...METADATA, backups: true, dryRun: true }), expected);
+  assert.deepEqual(await cleanCache(fixture.workspace, { ...METADATA, backups: true }), expected);
+  assert.deepEqual([...Deno.readDirSync(`${state}/retained`)].map(({ name }) => name), ["2"]);
+  assert.deepEqual(await cleanCache(fixture.workspace, { ...METADATA, backups: true }), { kind: "cleaned", files: [] });
 });
