@@ -33,7 +33,17 @@ interface IndexEntry {
 /** A word that a few hundred of the packages have in name or description. */
 const TERM = "editor";
 /** What an ordinary desktop machine is asked to hold: about 1,500 packages with all they need. */
-const DESKTOP = ["task-gnome-desktop", "libreoffice", "gimp", "inkscape", "vlc", "build-essential", "texlive", "emacs"];
+const DESKTOP = [
+  "task-gnome-desktop",
+  "kde-standard",
+  "libreoffice",
+  "gimp",
+  "inkscape",
+  "vlc",
+  "build-essential",
+  "texlive",
+  "emacs",
+];
 
 const encoder = new TextEncoder();
 

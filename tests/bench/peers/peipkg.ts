@@ -68,6 +68,7 @@ export function peipkgPeer(program: Program, quiet: Program): Peer {
     const out = `${directory}/peipkg-files/${set}`;
     const key = `${directory}/peipkg.key`;
     await Deno.mkdir(out, { recursive: true });
+    await Deno.mkdir(`${directory}/peipkg`, { recursive: true });
     await eachInPairs(packages, async (entry) => {
       const manifest = `${directory}/peipkg-files/${entry.name}.json`;
       await Deno.writeTextFile(manifest, renderManifest(entry));
