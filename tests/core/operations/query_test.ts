@@ -234,3 +234,19 @@ Deno.test("T-HIST-01, T-HIST-02, C-HIST-02: history is newest first, with its op
   assert.equal(transactionEntry(fixture.workspace, 2)?.summary, "install p2");
   assert.equal(transactionEntry(fixture.workspace, 9), undefined);
 });
+
+Deno.test("A-EVENT-22, T-LOCK-10: questions are not audited and take no lock", async () => {
+  using fixture = openInstallation();
+  await fixture.install({ name: "nginx", files: { "/usr/sbin/nginx": { text: "x" } } });
+  await fixture.workspace.withWriter(() => {
+    listPackages(fixture.workspace);
+    return Promise.resolve();
+  });
+  const before = Deno.statSync(`${fixture.rootPath}/var/lib/peipkg/lock`).mtime?.getTime();
+  listPackages(fixture.workspace);
+  ownersOf(fixture.workspace, "/usr/sbin/nginx", "/");
+  packageFiles(fixture.workspace, "nginx");
+  transactionHistory(fixture.workspace);
+  assert.deepEqual(fixture.audited(), []);
+  assert.equal(Deno.statSync(`${fixture.rootPath}/var/lib/peipkg/lock`).mtime?.getTime(), before);
+});

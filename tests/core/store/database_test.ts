@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
 import { PeipkgError } from "../../../core/errors.ts";
 import { Database } from "../../../core/store/database.ts";
+import { migrateDatabase } from "../../../core/store/migrate.ts";
+import { MIGRATIONS } from "../../../core/store/schema.ts";
 import { createDatabase, openStateFixture, sessionOf, type StateFixture } from "./support.ts";
 
 const rule = (expected: string) => (error: unknown) => {
@@ -100,6 +102,57 @@ Deno.test("T-DB-06: a writer that ends leaves an empty log and the shared memory
   assert.equal(Deno.statSync(`${fixture.statePath}/db.sqlite-wal`).size, 0);
   assert.ok(Deno.statSync(`${fixture.statePath}/db.sqlite-shm`).isFile);
   assert.equal(openReader(fixture).generation(), 1n);
+});
+
+Deno.test("T-DB-06: ending the process by an exit call leaves the log files in place", async () => {
+  using fixture = openStateFixture();
+  createDatabase(fixture).close();
+  const module = (path: string) => JSON.stringify(new URL(path, import.meta.url).href);
+  const script = `
+    import { realSystem } from ${module("../../../core/runtime.ts")};
+    import { Database } from ${module("../../../core/store/database.ts")};
+    import { sessionOf } from ${module("./support.ts")};
+    const system = realSystem();
+    const directory = system.openRoot(Deno.args[0]).openDirectory("/");
+    const state = { directory, parent: directory, path: Deno.args[0], hasKacs: true };
+    { using database = Database.openForWriting(sessionOf(system), state); database.write(() => database.advanceGeneration()); }
+    Deno.exit(0);`;
+  const path = `${fixture.rootPath}/writer.ts`;
+  Deno.writeTextFileSync(path, script);
+  const config = new URL("../../../deno.json", import.meta.url).pathname;
+  const { code, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "-q", "--no-check", "--no-lock", "--config", config, path, fixture.statePath],
+  }).output();
+  assert.equal(code, 0, new TextDecoder().decode(stderr));
+  assert.equal(Deno.statSync(`${fixture.statePath}/db.sqlite-wal`).size, 0);
+  assert.ok(Deno.statSync(`${fixture.statePath}/db.sqlite-shm`).isFile);
+  assert.equal(openReader(fixture).generation(), 1n);
+});
+
+Deno.test("T-DB-05: while SQLite has the files open, nothing else opens them", () => {
+  using fixture = openStateFixture();
+  const opened: string[] = [];
+  let isOpen = false;
+  const directory = new Proxy(fixture.state.directory, {
+    get(target, key) {
+      const value = Reflect.get(target, key);
+      if (typeof value !== "function") return value;
+      return (...args: unknown[]) => {
+        if (isOpen && /File$/.test(String(key))) opened.push(String(args[0]));
+        return value.apply(target, args);
+      };
+    },
+  });
+  const state = { ...fixture.state, directory };
+  const database = fixture.track(
+    Database.create(fixture.session, state, { primaryArchitecture: "x86_64", createdAt: 0 }),
+  );
+  isOpen = true;
+  const reader = Database.openForReading(fixture.session, state);
+  database.write(() => database.advanceGeneration());
+  migrateDatabase(database, [...MIGRATIONS, { version: 2, schema: "", upgrade: "CREATE TABLE later (a TEXT)" }]);
+  reader?.close();
+  assert.deepEqual(opened, ["db.sqlite.v1.bak", "db.sqlite.v1.bak"]);
 });
 
 Deno.test("T-DB-02: openForWriting() sets and reads back every required mode", () => {
