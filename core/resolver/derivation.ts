@@ -77,7 +77,10 @@ export type RejectionSuggestion =
 export interface Rejection {
   readonly kind: "rejection";
   readonly rule: ErrorRule;
-  /** Name the failing request is about; empty when it concerns several. */
+  /**
+   * Name the failure is about: the package that would move back, is locked or is critical, the dependent that would
+   * break, the package that cannot be had; empty when it concerns several.
+   */
   readonly subject: string;
   /** From the request to what failed: `install nginx`, `nginx 1.0-1`, `libssl`. */
   readonly chain: readonly string[];

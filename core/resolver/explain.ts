@@ -93,20 +93,42 @@ function explainGoal(goal: Goal, world: World): Rejection {
   const sameName = context.named(goal.name);
   const listed = candidates.length === 0 ? sameName : candidates;
   const isUnknown = rule === "E_NO_CANDIDATE";
+  const subject = packageBehind(rule, candidates, demand, world) ?? goal.name;
   return rejection({
     rule,
-    subject: goal.name,
+    subject,
     chain: [requestText(goal)],
     requirement: { package: undefined, packageVersion: undefined, name: goal.name, constraint: goalConstraint(goal) },
     considered: listed.map((candidate) =>
       considered(candidate, candidates.length === 0 ? "constraint" : exclusionOf(candidate, demand, world), undefined)
     ),
-    installedVersion: context.installed(goal.name)?.version.raw,
+    installedVersion: context.installed(subject)?.version.raw,
     missing: rule === "E_UNDO_UNAVAILABLE" ? missingNames(context) : [],
     // S-REQ-03
     providers: isUnknown ? context.pool(goal.name).map((candidate) => provider(candidate, goal.name)) : [],
     nearNames: isUnknown ? context.problem.available.nearNames(goal.name) : [],
   });
+}
+
+/** The installed package that a guard protects: the one that would move back, is held, or is critical. */
+function packageBehind(
+  rule: ErrorRule,
+  candidates: readonly Candidate[],
+  demand: Demand,
+  world: World,
+): string | undefined {
+  const { context } = world;
+  const word = GOAL_RULES.find(([, named]) => named === rule)?.[0];
+  if (word === undefined || word === "arch") return undefined;
+  const excluded = candidates.find((candidate) =>
+    isOffered(candidate, demand) && exclusionOf(candidate, demand, world) === word &&
+    (demand.entry === undefined || matchOf(demand.entry, candidate.architecture, candidate) !== undefined)
+  );
+  if (excluded === undefined) return undefined;
+  const isHeld = context.installed(excluded.name)?.held === true;
+  if (word === "regression" || (word === "held" && isHeld)) return excluded.name;
+  const targets = context.targetsOf(excluded);
+  return targets.find((target) => word === "held" ? target.held : context.isCritical(target.name))?.name;
 }
 
 /** What a goal without any candidate is called. */
@@ -156,9 +178,11 @@ function explainDependency(by: Anchor, entry: RelationEntry, world: World): Reje
   const matching = list.filter((item) => item.excluded !== "constraint");
   const rule = ruleByWord(matching.map((item) => item.excluded), DEPENDENCY_RULES);
   const requirement = requirementOf(by.facts, entry);
+  const about = packageBehind(rule, world.context.pool(entry.name), demand, world);
   return rejection({
     rule,
-    subject: by.facts.name,
+    subject: about ?? by.facts.name,
+    installedVersion: about === undefined ? undefined : world.context.installed(about)?.version.raw,
     chain: [...chainOfAnchor(by, world), entry.name],
     requirement,
     considered: list,
