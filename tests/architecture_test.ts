@@ -55,7 +55,7 @@ const RUNTIME_FILES = new Set([
 
 const IMPORT_REGEXP = /^\s*(?:import|export)\s+(type\s+)?([^;]*?\sfrom\s+)?["']([^"']+)["']/gm;
 const DYNAMIC_IMPORT_REGEXP = /\bimport\(\s*["']([^"']+)["']\s*\)/g;
-const AMBIENT_REGEXP = /\bDeno\.|\bnew Date\b|\bDate\.|\bMath\.random\b|\bconsole\.|(?<![.\w])fetch\(/g;
+const AMBIENT_REGEXP = /\bDeno\.|\bnew Date\b|\bDate\.|\bMath\.random\b|\bconsole\.|(?:await|return|[=(,:?]) fetch\(/g;
 
 async function* sourceFiles(directory: string): AsyncGenerator<string> {
   for await (const entry of Deno.readDir(directory)) {

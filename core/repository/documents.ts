@@ -54,7 +54,7 @@ export async function fetchPair(
 ): Promise<FetchedPair> {
   const documents = mirrorUrls(bases, resolveReference(bases, request.reference));
   const signatures = request.signed ? mirrorUrls(bases, resolveReference(bases, request.signatureReference)) : [];
-  const fetch = (url: string, limitBytes: number, compressed: boolean) =>
+  const fetchBounded = (url: string, limitBytes: number, compressed: boolean) =>
     fetchDocument(context, {
       url,
       repository: bases.handle,
@@ -65,11 +65,11 @@ export async function fetchPair(
   let failure: PeipkgError | undefined;
   for (const [index, url] of documents.entries()) {
     try {
-      const bytes = await fetch(url, request.limitBytes, true);
+      const bytes = await fetchBounded(url, request.limitBytes, true);
       if (!request.signed) return { bytes, signature: undefined };
       const signatureUrl = signatures[index] ?? signatures[0] ?? "";
       try {
-        return { bytes, signature: await fetch(signatureUrl, FETCH_LIMITS.signatureBytes, false) };
+        return { bytes, signature: await fetchBounded(signatureUrl, FETCH_LIMITS.signatureBytes, false) };
       } catch (error) {
         throw isMissing(error) ? missingSignature(bases.handle, request.document, error) : error;
       }
