@@ -95,3 +95,6 @@ export {
 } from "./core/operations/recover.ts";
 export { type LinkStatus, listRoles, type RoleDetail, roleDetail, type RoleLink } from "./core/operations/roles.ts";
 export { RateLimit } from "./core/repository/transport.ts";
+export { checkInstallation, type CheckProblem, type CheckRequest } from "./core/operations/check.ts";
+export { planRepairs, type Repairs } from "./core/operations/repair.ts";
+export { removeStrays } from "./core/operations/strays.ts";

@@ -3,6 +3,7 @@
  * command is loaded when it runs.
  */
 import type { CommandSpec, OperandSpec, OptionSpec, OutputKind, Program, Words } from "./command.ts";
+import { MORE_COMMANDS } from "./table_more.ts";
 
 const flag = (name: string, summary: string, more: Partial<OptionSpec> = {}): OptionSpec => ({
   name,
@@ -900,6 +901,7 @@ export const PEIPKG_COMMANDS: readonly CommandSpec[] = [
   LOCK,
   UNLOCK,
   ANNOTATE,
+  ...MORE_COMMANDS,
   ...completionCommands("peipkg"),
   {
     name: "help",

@@ -10,7 +10,13 @@ import type { ChangeInputs } from "./change_inputs.ts";
 
 /** An operand of `install`: a name, an exact version of it, or a package file named literally. */
 export type InstallTarget =
-  | { readonly kind: "name"; readonly name: PackageName; readonly version: string | undefined }
+  | {
+    readonly kind: "name";
+    readonly name: PackageName;
+    readonly version: string | undefined;
+    /** Write the installed version again, whatever the request says for the others. */
+    readonly reinstall?: true;
+  }
   | { readonly kind: "file"; readonly path: string };
 
 /** Claim flags of `install` (claims.md C-FLAG). */

@@ -144,7 +144,7 @@ function installRequests(
   }));
   const names = request.targets.flatMap((target): readonly Request[] => {
     if (target.kind === "file") return [];
-    if (request.reinstall) return [{ kind: "reinstall", name: target.name }];
+    if (request.reinstall || target.reinstall === true) return [{ kind: "reinstall", name: target.name }];
     return [{
       kind: "install",
       name: target.name,

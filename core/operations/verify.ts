@@ -39,6 +39,11 @@ export interface VerifyReport {
   readonly problems: readonly VerifyProblem[];
 }
 
+export interface VerifyOptions {
+  /** Whether each object exists and has its type, and nothing else (C-CHECK-01 `--quick`). */
+  readonly presenceOnly?: boolean;
+}
+
 const BUFFER_BYTES = 1024 * 1024;
 /** How long reading may keep the event loop from seeing a signal. */
 const YIELD_MILLISECONDS = 100;
@@ -49,10 +54,15 @@ const SET_ID_BITS = 0o6000;
  * Checks installed packages against the disk.
  *
  * @param names Names or patterns; empty: every package.
+ * @param options How much of each object is compared.
  * @throws {PeipkgError} `not-installed` (`E_NOT_INSTALLED`) before anything is checked, `interrupted`
  * @see T-VRFY-01 … T-VRFY-10, C-VERIFY-01
  */
-export async function verifyInstalled(workspace: Workspace, names: readonly string[]): Promise<VerifyReport> {
+export async function verifyInstalled(
+  workspace: Workspace,
+  names: readonly string[],
+  { presenceOnly = false }: VerifyOptions = {},
+): Promise<VerifyReport> {
   using state = workspace.openState();
   using database = state === undefined ? undefined : Database.openForReading(workspace.session, state);
   const installed = database === undefined ? [] : readInstalledPackages(database);
@@ -61,7 +71,7 @@ export async function verifyInstalled(workspace: Workspace, names: readonly stri
   warnOfPending(workspace, database);
   const isOrphaned = openOrphanTest(workspace, database);
   const links = linksByHolder(database);
-  using inspector = new Inspector(workspace);
+  using inspector = new Inspector(workspace, presenceOnly);
   const problems: VerifyProblem[] = [];
   let step = 0;
   for (const { name, version, origin } of installed) {
@@ -81,7 +91,7 @@ export async function verifyInstalled(workspace: Workspace, names: readonly stri
       });
     }
     problems.push(...await inspector.checkPackage(name, readFiles(database, name), links.get(name) ?? []));
-    problems.push(...inspector.checkDescriptors(readSdOverrides(database, name)));
+    if (!presenceOnly) problems.push(...inspector.checkDescriptors(readSdOverrides(database, name)));
   }
   return { packages: chosen.size, files: inspector.checked, problems: problems.sort(compareProblems) };
 }
@@ -128,12 +138,14 @@ class Inspector implements Disposable {
   readonly #workspace: Workspace;
   readonly #root: RootDirectory;
   readonly #buffer = new Uint8Array(BUFFER_BYTES);
+  readonly #presenceOnly: boolean;
   #directoryPath: string | undefined;
   #directory: Directory | Obstacle = "missing";
   #yieldAt: number;
   checked = 0;
 
-  constructor(workspace: Workspace) {
+  constructor(workspace: Workspace, presenceOnly: boolean) {
+    this.#presenceOnly = presenceOnly;
     this.#workspace = workspace;
     this.#root = workspace.root;
     this.#yieldAt = workspace.session.system.monotonic() + YIELD_MILLISECONDS;
@@ -190,7 +202,7 @@ class Inspector implements Disposable {
     });
     if (typeof status === "string") return found(status);
     if (status.type !== type) return found("type", undefined, status.type); // T-VRFY-01, T-VRFY-02, T-VRFY-03
-    if (type === "dir") return undefined;
+    if (type === "dir" || this.#presenceOnly) return undefined;
     if (type === "symlink") {
       const target = this.#readLink(path);
       if (target === undefined) return found("unreadable");
