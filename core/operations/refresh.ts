@@ -5,7 +5,7 @@
  */
 import { readRepositoryFiles, type RepositoryConfiguration, requireRepositories } from "../config/repo_file.ts";
 import { PeipkgError, ruleError, type Warning } from "../errors.ts";
-import { isCached, writeCachedIndex } from "../repository/cache.ts";
+import { writeCachedIndex } from "../repository/cache.ts";
 import { isUnsigned } from "../repository/documents.ts";
 import { warnClock, warnHighLimits } from "../repository/freshness.ts";
 import {
@@ -207,14 +207,7 @@ export async function recordIndex(
     const current = recordedIn(database, handle, index.kind);
     if (!isSameRecord(current, recorded)) return undefined;
     using metadata = access.openCache("metadata", true);
-    if (metadata !== undefined) {
-      const { bytes, signature } = index.pair;
-      if (index.result === "progress" || !isCached(metadata, handle, index.kind, index.digest)) {
-        writeCachedIndex(metadata, handle, index.kind, bytes, signature);
-      } else if (index.signer !== recorded.catalogue?.signer) { // R-FRESH-03
-        writeCachedIndex(metadata, handle, index.kind, bytes, signature);
-      }
-    }
+    if (metadata !== undefined) writeCachedIndex(metadata, handle, index.kind, index.digest, index.pair);
     options.beforeCommit?.();
     const state = nextState(configuration, descriptor, index, recorded.state, now);
     database.write(() => {

@@ -13,6 +13,7 @@ import type { CatalogueHeader, CatalogueKind } from "../store/catalogue.ts";
 import type { RepositoryState } from "../store/repository_state.ts";
 import type { RepositoryContext } from "./context.ts";
 import { verifyDetached } from "./detached.ts";
+import type { FetchedPair } from "./documents.ts";
 import { FETCH_LIMITS } from "./transport.ts";
 import { isAcceptable, trustedKeys } from "./trust.ts";
 
@@ -24,24 +25,23 @@ export function cachedIndexName(handle: string, kind: CatalogueKind): string {
   return `${handle}.${kind}.json`;
 }
 
-/** Writes index and signature; the database record that makes them count follows (R-CACHE-04). */
+/**
+ * Writes index and signature; the database record that makes them count follows (R-CACHE-04). Bytes that are there
+ * already stay; the fetched signature always replaces the cached one (R-FRESH-03).
+ */
 export function writeCachedIndex(
   directory: Directory,
   handle: string,
   kind: CatalogueKind,
-  bytes: Uint8Array,
-  signature: Uint8Array | undefined,
+  digest: string,
+  pair: FetchedPair,
 ): void {
+  const { bytes, signature } = pair;
   const name = cachedIndexName(handle, kind);
-  writeFileDurably(directory, name, bytes, FILE_MODE);
+  const present = readCachedFile(directory, name, FETCH_LIMITS.indexBytes);
+  if (present === undefined || sha256Hex(present) !== digest) writeFileDurably(directory, name, bytes, FILE_MODE);
   if (signature === undefined) removeDurably(directory, `${name}.sig`);
   else writeFileDurably(directory, `${name}.sig`, signature, FILE_MODE);
-}
-
-/** Whether the cached bytes are those of a digest. */
-export function isCached(directory: Directory, handle: string, kind: CatalogueKind, digest: string): boolean {
-  const bytes = readCachedFile(directory, cachedIndexName(handle, kind), FETCH_LIMITS.indexBytes);
-  return bytes !== undefined && sha256Hex(bytes) === digest;
 }
 
 /** Deletes the cached metadata of a repository. */
