@@ -107,6 +107,9 @@ function showPlan(screen: Screen, prepared: PreparedChange, wanted: boolean, wor
     return;
   }
   if (screen.mode.quiet && !wanted) return;
+  const { plan, claims } = prepared;
+  // Claim links can be put right without any change a plan would show (C-REC-23).
+  if (plan.operations.length + claims.length + plan.marks.length === 0) return;
   for (const line of renderPlan(screen, prepared)) screen.line(line);
 }
 

@@ -67,7 +67,7 @@ export function reportLines(report: RecoveryDocument | undefined): readonly stri
     ...section(
       "kept files",
       report.retained.map(({ transaction: id, original, place, exists }) =>
-        `${original ?? "?"} of transaction ${id} at ${place}${exists ? "" : ", which is missing"}`
+        `${original ?? "content"} of transaction ${id} at ${place}${exists ? "" : ", which is missing"}`
       ),
     ),
     ...section(

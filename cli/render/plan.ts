@@ -18,6 +18,12 @@ import type { Screen } from "../screen.ts";
 import { authorisationDocument, authorisationText } from "./authorisation.ts";
 import { renderSize, renderSizeChange } from "./sizes.ts";
 
+/** The parts of a prepared change that are shown. */
+export type ShownChange = Pick<
+  PreparedChange,
+  "plan" | "claims" | "sideEffects" | "downloadBytes" | "sizeChangeBytes" | "notes"
+>;
+
 const VERB_WIDTH = 9;
 
 /** The word for an install reason that people and programs see. */
@@ -87,7 +93,7 @@ function noteText(note: PlanNote): string {
 }
 
 /** Notes in the order of C-PLAN-02, unescaped, without `note: `. */
-export function planNotes(prepared: PreparedChange): readonly string[] {
+export function planNotes(prepared: ShownChange): readonly string[] {
   const of = (kind: PlanNote["kind"]) => prepared.notes.filter((note) => note.kind === kind).map(noteText);
   return [
     ...of("optional"),
@@ -98,7 +104,7 @@ export function planNotes(prepared: PreparedChange): readonly string[] {
 }
 
 /** The plan block, first line to last; escaped. */
-export function renderPlan(screen: Screen, prepared: PreparedChange): readonly string[] {
+export function renderPlan(screen: Screen, prepared: ShownChange): readonly string[] {
   const { plan } = prepared;
   const elevated = screen.style("stdout", "elevated", "! elevated:");
   const lines = [
@@ -158,7 +164,7 @@ export function operationDocument(operation: Operation): Readonly<Record<string,
 }
 
 /** Members of the `plan` event (6.3). */
-export function planEvent(prepared: PreparedChange): Readonly<Record<string, unknown>> {
+export function planEvent(prepared: ShownChange): Readonly<Record<string, unknown>> {
   const { plan } = prepared;
   return {
     operations: plan.operations.map(operationDocument),
