@@ -1,5 +1,13 @@
 /** Streaming SHA-256. The only file of this room that names the runtime's hash. */
-import { createHash } from "node:crypto";
+import type { createHash as CreateHash } from "node:crypto";
+
+let loaded: typeof CreateHash | undefined;
+
+/** Loaded when first needed: importing it costs every start some 15 ms, and most reading commands hash nothing. */
+function createHash(algorithm: "sha256"): ReturnType<typeof CreateHash> {
+  loaded ??= globalThis.process.getBuiltinModule("node:crypto").createHash;
+  return loaded(algorithm);
+}
 
 /** A SHA-256 in progress. Chunks may be reused by the caller as soon as `update()` returns. */
 export interface Sha256 {

@@ -2,10 +2,15 @@
  * Streaming Zstandard: a decoder that holds everything section 5 demands, and the producer's encoder. The only file
  * of this room that names the runtime's codec.
  */
-import { constants, createZstdCompress, createZstdDecompress } from "node:zlib";
+import type * as Zlib from "node:zlib";
 import { ruleError } from "../errors.ts";
 import { Xxh64 } from "./xxh64.ts";
 import { corrupt, FrameWalker } from "./zstd_frame.ts";
+
+/** Loaded when first needed: importing it costs every start as much as a small command takes altogether. */
+function codec(): typeof Zlib {
+  return globalThis.process.getBuiltinModule("node:zlib");
+}
 
 /** Bytes of one output buffer: large enough that the cost of a call vanishes, small enough to bound memory. */
 const OUTPUT_BYTES = 512 * 1024;
@@ -27,9 +32,9 @@ export interface ZstdDecoderOptions {
  */
 export class ZstdDecoder implements Disposable {
   private readonly walker = new FrameWalker((bytes) => this.checkBound(bytes));
-  private readonly stream = createZstdDecompress({
+  private readonly stream = codec().createZstdDecompress({
     chunkSize: OUTPUT_BYTES,
-    params: { [constants.ZSTD_d_windowLogMax]: WINDOW_LOG_MAX },
+    params: { [codec().constants.ZSTD_d_windowLogMax]: WINDOW_LOG_MAX },
   });
   private checksum: Xxh64 | undefined;
   private producedBytes = 0;
@@ -140,6 +145,7 @@ export class ZstdEncoder implements Disposable {
    * @param output Receives the compressed file in order. Must not keep the bytes.
    */
   constructor(level: number, output: (bytes: Uint8Array) => void) {
+    const { constants, createZstdCompress } = codec();
     this.stream = createZstdCompress({
       chunkSize: OUTPUT_BYTES,
       params: { [constants.ZSTD_c_compressionLevel]: level, [constants.ZSTD_c_checksumFlag]: 0 },
