@@ -39,7 +39,7 @@ export function* conflictsOf(world: World): Generator<ConflictFound> {
       }
     }
     for (const name of namesOf(candidate)) {
-      for (const other of world.context.problem.installed.conflictingWith(name)) {
+      for (const other of world.context.installedOpponents(name)) {
         if (other.name === candidate.name || !world.isUntouched(other)) continue;
         const entry = other.conflicts.find((declared) =>
           declared.name === name && meets(declared, other.architecture, candidate)
@@ -53,46 +53,65 @@ export function* conflictsOf(world: World): Generator<ConflictFound> {
 /**
  * Settles the conflicts of a finished world.
  *
- * @param cascade Remove installed packages that conflict (S-CONF-02); else any conflict fails.
+ * @param cascade Remove installed packages that conflict, then what that breaks, to the fixed point (S-CONF-02);
+ *   else any conflict fails.
  */
 export function settleConflicts(world: World, cascade: boolean): ConflictFailure | undefined {
-  for (const conflict of cascade ? [...conflictsOf(world)] : conflictsOf(world)) {
+  const conflicts = cascade ? [...conflictsOf(world)] : conflictsOf(world);
+  for (const conflict of conflicts) {
     if (!cascade) return { kind: "conflict", conflict };
-    const other = world.context.installed(conflict.other.name);
-    if (other === undefined || !isRemovable(other, conflict.other, world)) {
-      if (world.get(conflict.other.name) !== conflict.other) continue;
-      return { kind: "conflict", conflict };
-    }
-    const guard = guardOf(other, conflict.placed, world.context);
+  }
+  const removed = new Map<string, ConflictFound>();
+  const failure = removeConflicting(conflicts, removed, world) ?? removeBroken(removed, world);
+  if (failure !== undefined) return failure;
+  for (const [name, conflict] of removed) {
+    const installed = world.context.installed(name);
+    if (installed !== undefined && breaksAnchor(installed, world)) return { kind: "conflict", conflict };
+  }
+  for (const conflict of conflictsOf(world)) return { kind: "conflict", conflict };
+  return undefined;
+}
+
+/** Removes the installed, unanchored sides, by name. */
+function removeConflicting(
+  conflicts: Iterable<ConflictFound>,
+  removed: Map<string, ConflictFound>,
+  world: World,
+): ConflictFailure | undefined {
+  for (const conflict of [...conflicts].sort((a, b) => compareText(a.other.name, b.other.name))) {
+    const installed = world.context.installed(conflict.other.name);
+    if (installed !== conflict.other || !world.isUntouched(installed) || world.isAnchored(installed.name)) continue;
+    const guard = guardOf(installed, conflict.placed, world.context);
     if (guard !== undefined) return guard;
-    world.remove({ installed: other, cause: { kind: "conflict", by: conflict.placed } });
-    const failure = removeBroken(other, conflict, world);
-    if (failure !== undefined) return failure;
+    world.remove({ installed, cause: { kind: "conflict", by: conflict.placed } });
+    removed.set(installed.name, conflict);
   }
   return undefined;
 }
 
-function isRemovable(installed: InstalledPackage, other: PackageFacts, world: World): boolean {
-  return installed === other && world.isUntouched(installed) && !world.isAnchored(installed.name);
-}
-
-/** S-CONF-02: to the fixed point; an anchored package that would break keeps the conflict. */
-function removeBroken(first: InstalledPackage, conflict: ConflictFound, world: World): ConflictFailure | undefined {
-  const root = conflict.placed;
-  for (let gone = [first]; gone.length > 0;) {
-    const next: InstalledPackage[] = [];
-    for (const removed of gone) {
-      if (breaksAnchor(removed, world)) return { kind: "conflict", conflict };
-      for (const dependent of world.context.dependentsOf(removed)) {
-        if (!world.isUntouched(dependent) || world.isAnchored(dependent.name)) continue;
-        if (!isBroken(dependent, world)) continue;
-        const guard = guardOf(dependent, root, world.context);
-        if (guard !== undefined) return guard;
-        world.remove({ installed: dependent, cause: { kind: "conflict-cascade", by: removed, root } });
-        next.push(dependent);
+/** Removes unanchored packages left without a dependency, by name within each round. */
+function removeBroken(removed: Map<string, ConflictFound>, world: World): ConflictFailure | undefined {
+  for (let gone = [...removed.keys()]; gone.length > 0;) {
+    const broken = new Map<string, { readonly installed: InstalledPackage; readonly by: InstalledPackage }>();
+    for (const name of gone) {
+      const by = world.context.installed(name);
+      if (by === undefined) continue;
+      for (const dependent of world.context.dependentsOf(by)) {
+        if (!world.isUntouched(dependent) || world.isAnchored(dependent.name) || broken.has(dependent.name)) continue;
+        if (isBroken(dependent, world)) broken.set(dependent.name, { installed: dependent, by });
       }
     }
-    gone = next;
+    gone = [...broken.keys()].sort(compareText);
+    for (const name of gone) {
+      const found = broken.get(name);
+      const conflict = found === undefined ? undefined : removed.get(found.by.name);
+      if (found === undefined || conflict === undefined) continue;
+      const guard = guardOf(found.installed, conflict.placed, world.context);
+      if (guard !== undefined) return guard;
+      const cause = { kind: "conflict-cascade", by: found.by, root: conflict.placed } as const;
+      world.remove({ installed: found.installed, cause });
+      removed.set(name, conflict);
+    }
   }
   return undefined;
 }

@@ -66,6 +66,11 @@ export class Context {
     return found;
   }
 
+  /** Installed packages with a `conflicts` entry of this name, ascending. */
+  installedOpponents(name: string): readonly InstalledPackage[] {
+    return sortedByName(this.problem.installed.conflictingWith(name));
+  }
+
   /** Candidates of this name, in scan order (S-SELECT-08). */
   named(name: string): readonly Candidate[] {
     let found = this.#named.get(name);

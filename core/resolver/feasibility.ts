@@ -90,6 +90,7 @@ export class Feasibility {
         for (const other of this.#placeable(entry, member)) {
           if (!inside.has(other)) clause.push(this.#placed.get(other));
         }
+        for (const installed of this.#installedMeeting(entry, member)) clause.push(this.#kept.get(installed.name));
       }
     }
     this.#model = undefined;
@@ -178,7 +179,7 @@ export class Feasibility {
     }
     if (this.settle || this.#closure.cascades) return;
     for (const name of namesOf(candidate)) {
-      for (const other of this.context.problem.installed.conflictingWith(name)) {
+      for (const other of this.context.installedOpponents(name)) {
         const isTriggered = other.conflicts.some((entry) =>
           entry.name === name && meets(entry, other.architecture, candidate)
         );

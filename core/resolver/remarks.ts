@@ -2,8 +2,8 @@
 import type { Warning, WarningRule } from "../errors.ts";
 import { compareEpochAndUpstream } from "../identity/version.ts";
 import { shadowedBy } from "./authorisations.ts";
-import type { Context } from "./context.ts";
-import type { InstalledPackage } from "./problem.ts";
+import { type Context, sortedByName } from "./context.ts";
+import type { Breakage, InstalledPackage } from "./problem.ts";
 import { compareText, handleOf } from "./satisfaction.ts";
 import type { Placement, World } from "./world.ts";
 
@@ -36,7 +36,7 @@ function warnOfRemoval(installed: InstalledPackage, world: World, warn: Warn): v
   const { context } = world;
   if (context.isOrphaned(installed)) warnOrphaned(installed, warn); // S-RM-06
   if (world.removed.get(installed.name)?.cause.kind === "replaces") return;
-  for (const other of context.problem.installed.replacersOf(installed.name)) {
+  for (const other of sortedByName(context.problem.installed.replacersOf(installed.name))) {
     // S-RM-05
     if (world.isUntouched(other)) {
       warn("W_REPLACES_TARGET", `${other.name}, which stays installed, declares that it replaces ${installed.name}`);
@@ -106,7 +106,7 @@ function warnOfOrphans(context: Context, warn: Warn): void {
 
 /** S-SEARCH-07: trouble between packages the plan does not touch, and does not cure. */
 function warnOfBreakage(world: World, warn: Warn): void {
-  for (const breakage of world.context.problem.installed.breakage()) {
+  for (const breakage of [...world.context.problem.installed.breakage()].sort(compareBreakage)) {
     const installed = world.context.installed(breakage.package);
     if (installed === undefined || !world.isUntouched(installed)) continue;
     if (breakage.kind === "conflict") {
@@ -120,4 +120,8 @@ function warnOfBreakage(world: World, warn: Warn): void {
     const wanted = entry.constraint === undefined ? entry.name : `${entry.name} ${entry.constraint.raw}`;
     warn("W_PREEXISTING", `${installed.name} needs ${wanted}, which was not installed before either`);
   }
+}
+
+function compareBreakage(a: Breakage, b: Breakage): number {
+  return compareText(a.package, b.package) || compareText(a.entry, b.entry) || compareText(a.with ?? "", b.with ?? "");
 }

@@ -1,8 +1,9 @@
 /** Ways on from a rejection. Nothing is offered that was not solved: each is the same problem, altered, with a plan. */
+import { compareVersions } from "../identity/version.ts";
 import type { Rejection, RejectionSuggestion } from "./derivation.ts";
 import type { Plan } from "./plan.ts";
 import type { InstalledPackage, InstalledSource, Request, ResolutionOptions, ResolutionProblem } from "./problem.ts";
-import { compareText } from "./satisfaction.ts";
+import { compareCandidates, compareText } from "./satisfaction.ts";
 
 type Resolve = (problem: ResolutionProblem) => Plan | Rejection;
 
@@ -102,20 +103,31 @@ function* otherVersions(rejection: Rejection, problem: ResolutionProblem): Gener
   if (request?.kind !== "install" || problem.installed.get(request.name) !== undefined) return;
   const { name } = request;
   const tried = new Set<string>();
-  const candidates = [...problem.available.named(name)].sort((a, b) => compareText(a.version.raw, b.version.raw));
+  // newest first; the first sort fixes the order in which the second meets its items (S-SELECT-08)
+  const candidates = [...problem.available.named(name)].sort(compareCandidates)
+    .sort((a, b) => compareVersions(b.version, a.version));
   if (candidates.length < 2) return;
   for (const candidate of candidates) {
     if (tried.size === MAX_VERSIONS || tried.has(candidate.version.raw)) continue;
     if (candidate.origin.kind !== "repository") continue;
     tried.add(candidate.version.raw);
     const { version } = candidate;
-    const { repository } = candidate.origin;
     const altered: Request = { ...request, version };
     yield {
       problem: { ...problem, requests: problem.requests.map((item) => item === request ? altered : item) },
-      offer: () => ({ kind: "version", name, version: version.raw, repository }),
+      offer: (plan) => ({ kind: "version", name, version: version.raw, repository: repositoryOf(plan, name) }),
     };
   }
+}
+
+/** Where a plan takes a package from. */
+function repositoryOf(plan: Plan, name: string): string {
+  for (const operation of plan.operations) {
+    if (operation.kind === "remove" || operation.target.name !== name) continue;
+    const { origin } = operation.target;
+    if (origin.kind === "repository") return origin.repository;
+  }
+  return "";
 }
 
 /** The rest of a request of several names, when one of them is what fails. */

@@ -343,57 +343,72 @@ class Oracle {
   /** S-SEARCH-08 */
   #checks(state: State): State | undefined {
     const next = copy(state);
-    for (;;) {
-      const pair = this.#conflict(next);
-      if (pair === undefined) break;
-      if (!this.settle) return this.#fail("E_CONFLICT", undefined);
-      const victim = pair.find((facts) => this.#get(facts.name) === facts && !next.anchors.includes(facts.name));
-      if (victim === undefined) return this.#fail("E_CONFLICT", undefined);
-      const code = this.#removeForConflict(victim.name, next);
-      const placed = pair.find((facts) => next.placed.has(facts.name));
-      const root = code === "E_HELD" && placed !== undefined ? next.roots.get(placed.name) : undefined;
-      if (code !== undefined) return this.#fail(code, root);
+    if (this.settle) {
+      const failed = this.#settle(next);
+      if (failed !== undefined) return this.#fail(failed.code, failed.root);
     }
+    if (this.#conflicts(next).length > 0) return this.#fail("E_CONFLICT", undefined);
     return this.#isCyclic(next) ? this.#fail("E_CYCLE", undefined) : next;
   }
 
-  #removeForConflict(victim: string, state: State): string | undefined {
-    const guard = (name: string): string | undefined =>
-      this.#critical(name) ? "E_CRITICAL" : this.#get(name)?.held === true ? "E_HELD" : undefined;
-    const code = guard(victim);
-    if (code !== undefined) return code;
-    state.world.delete(victim);
-    state.gone.set(victim, false);
-    for (;;) {
-      for (const name of state.anchors) {
-        const facts = state.world.get(name);
-        if (facts?.dependencies.some((entry) => !this.#met(entry, facts, state))) return "E_CONFLICT";
+  /** S-CONF-02: first the conflicting packages, then rounds of what is broken, then a look at what is left. */
+  #settle(state: State): { readonly code: string; readonly root: string | undefined } | undefined {
+    const blame = new Map<string, string | undefined>();
+    const removeAll = (names: readonly string[]): { code: string; root: string | undefined } | undefined => {
+      for (const name of [...names].sort()) {
+        if (this.#critical(name)) return { code: "E_CRITICAL", root: undefined };
+        if (this.#get(name)?.held === true) return { code: "E_HELD", root: blame.get(name) };
+        state.world.delete(name);
+        state.gone.set(name, false);
       }
+      return undefined;
+    };
+    for (const pair of this.#conflicts(state)) {
+      for (const facts of pair) {
+        if (this.#get(facts.name) !== facts || state.anchors.includes(facts.name) || blame.has(facts.name)) continue;
+        const placed = pair.find((other) => other !== facts);
+        blame.set(facts.name, placed === undefined ? undefined : state.roots.get(placed.name));
+      }
+    }
+    let failed = removeAll([...blame.keys()]);
+    for (let latest = [...blame.keys()]; failed === undefined && latest.length > 0;) {
       const broken = this.#installed.filter((item) =>
         state.world.get(item.name) === item && !state.anchors.includes(item.name) &&
         item.dependencies.some((entry) =>
-          !this.#met(entry, item, state) && this.#installed.some((other) =>
-            meets(entry, item, other)
-          )
+          !this.#met(entry, item, state) && this.#installed.some((other) => meets(entry, item, other))
         )
-      ).sort((a, b) => a.name < b.name ? -1 : 1)[0];
-      if (broken === undefined) return undefined;
-      const brokenCode = guard(broken.name);
-      if (brokenCode !== undefined) return brokenCode;
-      state.world.delete(broken.name);
-      state.gone.set(broken.name, false);
+      );
+      for (const item of broken) {
+        const former = latest.find((name) =>
+          item.dependencies.some((entry) => {
+            const gone = this.#get(name);
+            return gone !== undefined && meets(entry, item, gone);
+          })
+        );
+        blame.set(item.name, former === undefined ? undefined : blame.get(former));
+      }
+      latest = broken.map((item) => item.name);
+      failed = removeAll(latest);
     }
+    if (failed !== undefined) return failed;
+    const isBroken = state.anchors.some((name) => {
+      const facts = state.world.get(name);
+      return facts?.dependencies.some((entry) => !this.#met(entry, facts, state));
+    });
+    return isBroken ? { code: "E_CONFLICT", root: undefined } : undefined;
   }
 
-  #conflict(state: State): readonly PackageFacts[] | undefined {
-    const world = [...state.world.values()];
+  /** Pairs in conflict of which one is placed, by the names of the other side, then of the placed. */
+  #conflicts(state: State): readonly (readonly PackageFacts[])[] {
+    const world = [...state.world.values()].sort((a, b) => a.name < b.name ? -1 : 1);
+    const pairs: (readonly PackageFacts[])[] = [];
     for (const a of world) {
       for (const b of world) {
         if (a.name === b.name || (!state.placed.has(a.name) && !state.placed.has(b.name))) continue;
-        if (a.conflicts.some((entry) => meets(entry, a, b))) return [a, b];
+        if (a.conflicts.some((entry) => meets(entry, a, b))) pairs.push([a, b]);
       }
     }
-    return undefined;
+    return pairs;
   }
 
   /** S-ORDER-05, by repeated marking: whether some set of placed packages can never be put in order. */
