@@ -48,8 +48,12 @@ function log(text: string): void {
   console.error(text);
 }
 
+/** After a signal the command that runs is the last one: what was measured is reported, what was mounted unmounted. */
+let stopped = false;
+for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(signal, () => stopped = true);
+
 function wanted(workload: string): boolean {
-  return workload.includes(options.only);
+  return !stopped && workload.includes(options.only);
 }
 
 async function describeMachine(): Promise<string> {
@@ -179,3 +183,4 @@ async function main(): Promise<void> {
 }
 
 await main();
+Deno.exit(0);

@@ -27,7 +27,7 @@ function record(context: Context, workload: string, peer: Pick<Peer, "name">, sa
   const peers = context.results.get(workload) ?? new Map<string, Sample[]>();
   context.results.set(workload, peers);
   peers.set(peer.name, [...peers.get(peer.name) ?? [], sample]);
-  context.log(`${workload}: ${peer.name} ${sample.seconds.toFixed(3)} s`);
+  context.log(`${workload}: ${peer.name} ${sample.seconds.toFixed(3)} s, cpu ${sample.cpuSeconds.toFixed(2)} s`);
 }
 
 /** Measures a command that writes below a root. On a disk, all of it is durable when the time stops. */
@@ -106,7 +106,10 @@ export async function runLives(context: Context, media: readonly Medium[], round
   for (let round = 0; round < rounds; round++) {
     for (const medium of media) {
       if (!LIFE.some((step) => context.wanted(`${step} (${medium})`))) continue;
-      for (const peer of context.peers) await attempt(context, peer, () => measureLife(context, peer, medium));
+      for (const peer of context.peers) {
+        if (!LIFE.some((step) => context.wanted(`${step} (${medium})`))) return;
+        await attempt(context, peer, () => measureLife(context, peer, medium));
+      }
     }
   }
 }
@@ -123,6 +126,7 @@ export async function runInstalls(context: Context, media: readonly Medium[], ro
     if (!context.wanted(workload)) continue;
     for (let round = 0; round < repeat; round++) {
       for (const peer of context.peers) {
+        if (!context.wanted(workload)) return;
         await attempt(context, peer, () => measureInstall(context, peer, medium, set, workload, { kind: "files" }));
       }
     }
@@ -170,7 +174,9 @@ export async function runReads(context: Context, media: readonly Medium[], round
         const invocation = invocationOf(peer, root.path);
         if (invocation === undefined || !context.wanted(name)) continue;
         await measure(invocation);
-        for (let round = 0; round < rounds; round++) record(context, name, peer, await measure(invocation));
+        for (let round = 0; round < rounds && context.wanted(name); round++) {
+          record(context, name, peer, await measure(invocation));
+        }
       }
     });
   }
@@ -188,7 +194,7 @@ export async function runCommand(
   if (!context.wanted(workload)) return;
   await attempt(context, peer, async () => {
     if (options.warm) await measure(invocation);
-    for (let round = 0; round < rounds; round++) {
+    for (let round = 0; round < rounds && context.wanted(workload); round++) {
       record(context, workload, peer, await measure(invocation));
     }
   });
