@@ -29,11 +29,19 @@ import {
   listRepositoryStates,
   readRepositoryState,
   removeRepositoryState,
+  type RepositoryKey,
 } from "../store/repository_state.ts";
 import type { Directory } from "../system.ts";
 import { acceptedFrom, findWeakenings, type Weakening, weakeningError } from "./accepted_configuration.ts";
 import { ageFinding } from "./available.ts";
-import { readRecorded, recordIndex, repositoryWarnings, requireConfigured, warnAll } from "./refresh.ts";
+import {
+  readRecorded,
+  recordIndex,
+  repositoryWarnings,
+  requireConfigured,
+  untrustedError,
+  warnAll,
+} from "./refresh.ts";
 import type { RepositoryAccess } from "./repository_access.ts";
 
 /** What the operator asked for; with `baseUrl` absent the ceremony is run for an existing file (C-REPO-08). */
@@ -396,4 +404,33 @@ export async function cleanRepositories(access: RepositoryAccess): Promise<reado
   const files = listOrphanedFiles(metadata, configured);
   for (const name of files) metadata.unlink(name);
   return files;
+}
+
+/**
+ * Switches a repository on or off, keeping its file's other settings and its trust (C-REPO-12).
+ *
+ * @returns false when it was so already.
+ * @throws {PeipkgError} `unknown-repository`, `repo-config`
+ */
+export function setRepositoryEnabled(access: RepositoryAccess, handle: string, enabled: boolean): boolean {
+  using directory = openConfigurationForWriting(access);
+  const file = readRepositoryFiles(directory).find((found) => found.handle === handle);
+  if (file?.kind === "invalid") throw file.problem;
+  const configuration = requireConfigured(file === undefined ? [] : [file.configuration], handle);
+  if (configuration.enabled === enabled) return false;
+  writeRepositoryFile(directory, { ...configuration, enabled });
+  return true;
+}
+
+/**
+ * The keys a repository is trusted by (C-REPO-12); sticky revocations are shown as revoked.
+ *
+ * @throws {PeipkgError} `unknown-repository`, `untrusted`
+ */
+export function listRepositoryKeys(access: RepositoryAccess, handle: string): readonly RepositoryKey[] {
+  using directory = access.openConfiguration(false);
+  if (!readRepositoryFiles(directory).some((file) => file.handle === handle)) requireConfigured([], handle);
+  const { state } = readRecorded(access, handle, "active");
+  if (state === undefined) throw untrustedError(handle);
+  return state.keys.map((key) => state.revocations.has(key.fingerprint) ? { ...key, status: "revoked" } : key);
 }

@@ -112,7 +112,8 @@ function isPresent(tree: RepositoryTree, entry: PublishedPackage): boolean {
   });
 }
 
-function copyInto(tree: RepositoryTree, path: string, file: ReadableFile): void {
+/** Copies an open file into a repository, beside its place first. */
+export function copyInto(tree: RepositoryTree, path: string, file: ReadableFile): void {
   const { directory, name } = tree.place(path);
   using place = directory;
   const temporary = `${name}${TEMPORARY_SUFFIX}`;

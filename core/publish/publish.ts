@@ -9,7 +9,8 @@ import { compareVersions, highestVersion, parseVersion } from "../identity/versi
 import { hashFile } from "../repository/byte_source.ts";
 import type { Descriptor } from "../repository/descriptor.ts";
 import { renderDetails } from "../repository/index.ts";
-import { describe, verifyStandalone } from "./add.ts";
+import { copyInto, describe, verifyStandalone } from "./add.ts";
+import { createDirectory } from "./init.ts";
 import {
   type IndexEntry,
   indexFile,
@@ -22,6 +23,8 @@ import {
 
 export interface PublishRequest {
   readonly directory: string;
+  /** Absent or empty: the repository is copied there first and stays as it is here. */
+  readonly outDirectory?: string;
   readonly signingKey: SigningKey;
   /** RFC 3339, `Z`; not earlier than the last. */
   readonly timestamp: string;
@@ -48,7 +51,9 @@ export const DEFAULT_URL_TEMPLATE = "/p/{name}/{version}/{filename}";
  * two architectures (R-PROD-06); `hash` when a file is not what was published
  */
 export async function publishRepository(context: PublishContext, request: PublishRequest): Promise<PublishResult> {
-  using tree = new RepositoryTree(context, request.directory);
+  const { directory, outDirectory } = request;
+  if (outDirectory !== undefined) copyRepository(context, directory, outDirectory);
+  using tree = new RepositoryTree(context, outDirectory ?? directory);
   const descriptor = tree.descriptor();
   checkSigner(descriptor, request.signingKey);
   const oldActive = tree.index(descriptor, "active");
@@ -208,5 +213,19 @@ function rehash(tree: RepositoryTree, archive: readonly IndexEntry[]): void {
     throw new PeipkgError("hash", `cannot publish: ${entry.name} ${entry.version} is not the file published before`, {
       package: entry.name,
     });
+  }
+}
+
+function copyRepository(context: PublishContext, from: string, to: string): void {
+  using source = new RepositoryTree(context, from);
+  source.descriptor();
+  createDirectory(context, to);
+  using target = new RepositoryTree(context, to);
+  if (target.list("").length > 0) {
+    throw new PeipkgError("exists", `cannot publish into "${to}": it is not empty`, { path: to });
+  }
+  for (const path of source.allFiles()) {
+    using file = source.open(path);
+    if (file !== undefined) copyInto(target, path, file);
   }
 }

@@ -125,6 +125,17 @@ export class RepositoryTree implements Disposable {
     }
   }
 
+  /** Every file below a directory; links and what is neither file nor directory are left out. */
+  *allFiles(path = ""): Generator<string, void, undefined> {
+    using directory = this.#root.openDirectory(`/${path}`);
+    for (const name of this.list(path)) {
+      const type = directory?.status(name)?.type;
+      const child = path === "" ? name : `${path}/${name}`;
+      if (type === "dir") yield* this.allFiles(child);
+      else if (type === "file") yield child;
+    }
+  }
+
   /** @throws {PeipkgError} `io` when there is no repository here */
   descriptor(): Descriptor {
     return parseDescriptor(this.#required(DESCRIPTOR_FILE, FETCH_LIMITS.descriptorBytes));

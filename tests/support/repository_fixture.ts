@@ -57,6 +57,11 @@ export function fixtureKeys(): Readonly<Record<string, string>> {
   return JSON.parse(Deno.readTextFileSync(new URL("keys.json", FIXTURES)));
 }
 
+/** Exact cause of each failing step, by `<case> <step>`: with envelopes, and with bare signatures where it differs. */
+export function fixtureRules(): Readonly<Record<string, readonly string[]>> {
+  return JSON.parse(Deno.readTextFileSync(new URL("rules.json", FIXTURES)));
+}
+
 /**
  * One file of a tree.
  *

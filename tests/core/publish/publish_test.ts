@@ -1,5 +1,7 @@
 import { strict as assert } from "node:assert";
 import { PeipkgError } from "../../../core/errors.ts";
+import { openSigningKey, readPrivateKey, readPublicKey } from "../../../core/format/keys.ts";
+import { createKeyFiles } from "../../../core/publish/keygen.ts";
 import { mirrorRepository } from "../../../core/publish/mirror.ts";
 import { publishRepository } from "../../../core/publish/publish.ts";
 import { changeKeys } from "../../../core/publish/rotate.ts";
@@ -266,4 +268,36 @@ Deno.test("R-MIR-01, R-MIR-02, C-RTOOL-07: mirrorRepository() copies bytes, resu
   );
   // R-MIR-01: the copy serves as a repository of its own, anchors unchanged.
   await world.add({ handle: "copy", baseUrl: `file://${mirror.directory}`, anchors: [repository.key.fingerprint] });
+});
+
+Deno.test("C-RTOOL-04: --out publishes a copy and leaves the source alone", async () => {
+  using scene = await begin();
+  const { repository, world } = scene;
+  await repository.publish([{ name: "tool", version: "1-1" }]);
+  const before = repository.snapshot();
+  const outDirectory = `${world.rootPath}/out`;
+  await repository.publish([], { refreshDate: true, outDirectory });
+  assert.deepEqual(repository.snapshot(), before);
+  assert.equal(JSON.parse(Deno.readTextFileSync(`${outDirectory}/index/active.json`)).index_version, 3);
+  assert.deepEqual(
+    Deno.readFileSync(`${outDirectory}/p/tool/1-1/tool_1-1_x86_64.peipkg`),
+    before.get("p/tool/1-1/tool_1-1_x86_64.peipkg"),
+  );
+});
+
+Deno.test("C-RTOOL-01: createKeyFiles() writes an owner-only key, its public half, and overwrites nothing", async () => {
+  using scene = await begin();
+  const { repository, world } = scene;
+  for (const raw of [false, true]) {
+    const path = `${world.rootPath}/key-${raw}`;
+    const fingerprint = await createKeyFiles(repository.context, { path, raw });
+    const key = await openSigningKey(readPrivateKey(Deno.readFileSync(path)));
+    assert.equal(key.fingerprint, fingerprint);
+    assert.deepEqual(readPublicKey(Deno.readFileSync(`${path}.pub`)), key.publicKey);
+    assert.equal((Deno.statSync(path).mode ?? 0) & 0o777, 0o600);
+    await assert.rejects(
+      createKeyFiles(repository.context, { path }),
+      (error) => error instanceof PeipkgError && error.code === "exists",
+    );
+  }
 });
