@@ -39,7 +39,6 @@ export function commandLine(program: Program): readonly [string, ...string[]] {
     "-q",
     "--no-check",
     "--no-prompt",
-    "--cached-only",
     `--config=${HOME}/deno.json`,
     "-P=peipkg",
     `${HOME}/${ENTRY[program]}`,
