@@ -104,7 +104,9 @@ function collectPackages(texts: Iterable<string>, staged: string): readonly Bund
  * Bundles a staged tree, code split so that a command loads only what it needs, not minified so that a report of
  * a defect names real places.
  */
-export async function bundle(staged: string): Promise<Bundle> {
+export async function bundle(directory: string): Promise<Bundle> {
+  // The bundler names module files relative to the directory without links.
+  const staged = await Deno.realPath(directory);
   const workers = await workerModules(staged);
   const output = await Deno.makeTempDir({ dir: staged, prefix: "bundle-" });
   const { success, stderr } = await new Deno.Command(Deno.execPath(), {
