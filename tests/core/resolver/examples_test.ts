@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { solve } from "../../../core/resolver/solve.ts";
 import { answerText, problemOf } from "../../support/resolution_world.ts";
 
-const EXAMPLES = new URL("../../fixtures/resolution-examples.txt", import.meta.url);
+const EXAMPLES = new URL("worked_examples.scenario", import.meta.url);
 
 for (const line of Deno.readTextFileSync(EXAMPLES).split("\n")) {
   if (line === "" || line.startsWith("#")) continue;

@@ -448,3 +448,140 @@ Deno.test("C-ELIG-04: solve() reads no claims: a provider meets a role's name, w
   });
   assert.equal(answerText(plan), "+app 1.0@O");
 });
+
+Deno.test("S-ARCH-03: solve() takes the system's architecture as given, not the machine's", () => {
+  const problem = problemOf({ available: "aa 1.0/aarch64@O; aa 2.0@O", installed: "", request: "install aa" });
+  const answer = solve({ ...problem, primaryArchitecture: "aarch64" });
+  assert.ok(answer.kind === "plan");
+  assert.equal(answerText(answer), "+aa 1.0@O");
+});
+
+Deno.test("S-SEARCH-01, S-ELIG-02: solve() places nothing under a name it removes", () => {
+  const rejection = rejectionOf({
+    available: "app 1.0@O {d: lib >= 2}; lib 2.0@O",
+    installed: "lib 1.0@O",
+    request: "install app; remove lib",
+  });
+  assert.equal(rejection.rule, "E_UNSATISFIABLE");
+  assert.deepEqual(rejection.considered.map((item) => `${item.version} ${item.excluded}`), [
+    "1.0-1 removed",
+    "2.0-1 removed",
+  ]);
+});
+
+Deno.test("S-SEARCH-02, S-ELIG-03: solve() meets goals in name order, and decides a name once", () => {
+  const rejection = rejectionOf({
+    available: "aa 2.0@O; bb 1.0@O {d: aa < 2}; aa 1.0@X",
+    installed: "",
+    request: "install bb; install aa",
+  });
+  // the goal is decided before the obligation of `bb` is looked at
+  assert.deepEqual(rejection.considered.map((item) => `${item.version} ${item.excluded}`), [
+    "1.0-1 decided",
+    "2.0-1 constraint",
+  ]);
+});
+
+Deno.test("S-SEARCH-03, S-REPL-02: solve() removes what a placed package replaces, in the same plan", () => {
+  const plan = planOf({
+    available: "app 1.0@O {d: new}; new 1.0@O {p: old, r: old}",
+    installed: "old 1.0@O; user 1.0@O {d: old}",
+    request: "install app",
+  });
+  assert.equal(answerText(plan), "−old, +new 1.0@O, +app 1.0@O");
+  assert.ok(plan.operations[1]?.kind === "install");
+  assert.deepEqual(plan.operations[1].replaces, ["old"]);
+});
+
+Deno.test("S-SEARCH-05: solve() looks at earlier obligations again when what met them changes", () => {
+  // `aa` is content with the installed lib until `bb` moves it
+  const plan = planOf({
+    available: "aa 1.0@O {d: lib < 2 }; bb 1.0@O {d: lib >= 2}; lib 2.0@O; lib 3.0@O {p: lib 1.0}",
+    installed: "lib 1.0@O",
+    request: "install aa; install bb",
+  });
+  assert.equal(answerText(plan), "↑lib 1.0→3.0@O, +aa 1.0@O, +bb 1.0@O");
+});
+
+Deno.test("S-SEARCH-08: solve() checks conflicts in the finished world, after an upgrade has settled one", () => {
+  const plan = planOf({
+    available: "app 1.0@O {d: lib >= 2, c: lib < 2}; lib 2.0@O",
+    installed: "lib 1.0@O",
+    request: "install app",
+  });
+  assert.equal(answerText(plan), "↑lib 1.0→2.0@O, +app 1.0@O");
+});
+
+Deno.test("S-RM-01: solve() counts as blockers only packages that relied on what is removed", () => {
+  const plan = planOf({
+    available: "",
+    installed: "lib 1.0@O; other 1.0@O; broken 1.0@O {d: ghost}; easy 1.0@O {d: lib >= 2}",
+    request: "remove lib",
+  });
+  assert.equal(answerText(plan), "−lib");
+});
+
+Deno.test("S-ORDER-01, S-ORDER-04: solve() puts removals first and orders by what provides, not by names", () => {
+  const plan = planOf({
+    available: "aa 1.0@O {d: cap}; zz 1.0@O {p: cap, r: old}",
+    installed: "old 1.0@O",
+    request: "install aa",
+  });
+  assert.equal(answerText(plan), "−old, +zz 1.0@O, +aa 1.0@O");
+});
+
+Deno.test("S-EXPL-03: solve() sorts what it considered by name, version and repository", () => {
+  const rejection = rejectionOf({
+    available: "lib 1.0@X; zz 1.0@O {p: lib 1}; lib 1.0@O; app 1.0@O {d: lib >= 9}; aa 3.0@O {p: lib 2}",
+    installed: "",
+    request: "install app",
+  });
+  assert.deepEqual(rejection.considered.map((item) => `${item.name}@${item.repository}`), [
+    "aa@O",
+    "lib@O",
+    "lib@X",
+    "zz@O",
+  ]);
+});
+
+Deno.test("S-DOWN-02, S-AUTH-01: solve() raises one authorisation per package that moves back", () => {
+  const plan = planOf({
+    available: "srv 1.0@O {d: lib < 2}; lib 1.5@O",
+    installed: "srv 2.0@O {d: lib >= 2}; lib 2.0@O",
+    request: "downgrade srv 1.0",
+  });
+  assert.deepEqual(plan.authorisations, [
+    { action: "AUTH_DOWNGRADE", subject: "lib", data: { from: "2.0-1", to: "1.5-1", repository: "O" } },
+    { action: "AUTH_DOWNGRADE", subject: "srv", data: { from: "2.0-1", to: "1.0-1", repository: "O" } },
+  ]);
+});
+
+Deno.test("S-AUTH-03: solve() gives the data of a stand-in from a weaker repository, and warns of it", () => {
+  const plan = planOf({
+    available: "mailapp 1.0@O {d: smtp >= 2.0}; smtp 1.0@O; postfix 3.8@X {p: smtp 3.0}",
+    installed: "",
+    request: "install mailapp",
+  });
+  assert.deepEqual(plan.authorisations, [{
+    action: "AUTH_LOW_TRUST_PROVIDES",
+    subject: "smtp",
+    data: {
+      dependency: "smtp",
+      package: "postfix",
+      version: "3.8-1",
+      repository: "X",
+      priority: "50",
+      shadowed_version: "1.0-1",
+      shadowed_repository: "O",
+      shadowed_priority: "10",
+    },
+  }]);
+  assert.deepEqual(plan.warnings.map((warning) => warning.rule), ["W_PROVIDES_SHADOW"]);
+});
+
+Deno.test("S-AUTH-04: solve() gives the data of a foreign conflict, orphans included", () => {
+  const plan = planOf({ available: "aa 1.0@O {c: bb}", installed: "bb 1.0@gone", request: "install aa [--cascade]" });
+  assert.deepEqual(plan.authorisations.map((item) => [item.action, item.subject, item.data["orphaned"]]), [
+    ["AUTH_FOREIGN_CONFLICT", "bb", "true"],
+  ]);
+});
