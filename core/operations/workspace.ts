@@ -115,7 +115,7 @@ export class Workspace implements RepositoryAccess, Disposable {
   #trail: AuditTrail | undefined;
   #certificates: { readonly text: string | undefined } | undefined;
   #writer: Writer | undefined;
-  #reader: Database | undefined;
+  #reader: { readonly state: Disposable; readonly database: Database } | undefined;
 
   constructor(
     readonly session: Session,
@@ -248,15 +248,27 @@ export class Workspace implements RepositoryAccess, Disposable {
 
   read<T>(body: (database: Database | undefined) => T): T {
     if (this.#writer !== undefined) return body(this.#writer.database);
-    if (this.#reader !== undefined) return body(this.#reader);
-    using state = this.openState();
-    using database = state === undefined ? undefined : Database.openForReading(this.session, state);
-    this.#reader = database;
+    if (this.#reader !== undefined) return body(this.#reader.database);
+    const state = this.openState();
+    const database = state === undefined ? undefined : this.#openReader(state);
+    // One snapshot serves every question of a run (T-MODEL-08); it is given up when this run begins to write.
+    if (state !== undefined && database !== undefined) this.#reader = { state, database };
+    return body(database);
+  }
+
+  #openReader(state: StateDirectory & Disposable): Database | undefined {
+    let database: Database | undefined;
     try {
-      return body(database);
+      return database = Database.openForReading(this.session, state);
     } finally {
-      this.#reader = undefined;
+      if (database === undefined) state[Symbol.dispose]();
     }
+  }
+
+  #closeReader(): void {
+    this.#reader?.database[Symbol.dispose]();
+    this.#reader?.state[Symbol.dispose]();
+    this.#reader = undefined;
   }
 
   /**
@@ -323,6 +335,7 @@ export class Workspace implements RepositoryAccess, Disposable {
       waitSeconds: this.settings.lockWaitSeconds,
       startedAt: this.startedAt,
     });
+    this.#closeReader();
     using state = this.openState();
     if (state === undefined) throw new PeipkgError("internal", "the state directory went away under its lock");
     using database = this.#openDatabase(state, create);
@@ -382,6 +395,7 @@ export class Workspace implements RepositoryAccess, Disposable {
   }
 
   [Symbol.dispose](): void {
+    this.#closeReader();
     this.#trail?.[Symbol.dispose]();
     this.root[Symbol.dispose]();
   }
