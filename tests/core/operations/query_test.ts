@@ -9,6 +9,7 @@ import {
   transactionEntry,
   transactionHistory,
 } from "../../../core/operations/query.ts";
+import { openWorkspace } from "../../../core/operations/workspace.ts";
 import { insertClaimLink, setHolder } from "../../../core/store/roles.ts";
 import { writeRepositoryState } from "../../../core/store/repository_state.ts";
 import { configure, type InstallationFixture, openInstallation } from "./installation_fixture.ts";
@@ -249,4 +250,21 @@ Deno.test("A-EVENT-22, T-LOCK-10: questions are not audited and take no lock", a
   transactionHistory(fixture.workspace);
   assert.deepEqual(fixture.audited(), []);
   assert.equal(Deno.statSync(`${fixture.rootPath}/var/lib/peipkg/lock`).mtime?.getTime(), before);
+});
+
+Deno.test("T-MODEL-08, T-DB-07: every question of one run sees the same snapshot, until the run writes itself", async () => {
+  using fixture = openInstallation();
+  await fixture.install({ name: "nginx" });
+  const { workspace } = fixture;
+  assert.equal(listPackages(workspace).length, 1);
+  using other = openWorkspace(workspace.session, {
+    options: new Map([["root", fixture.rootPath]]),
+    overrides: [],
+    environment: new Map(),
+    version: "0.1.0",
+  });
+  await other.write((database) => database.write(() => database.statement("DELETE FROM package").run()));
+  assert.equal(listPackages(workspace).length, 1);
+  await fixture.change(() => {});
+  assert.equal(listPackages(workspace).length, 0);
 });
