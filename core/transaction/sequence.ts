@@ -1,5 +1,6 @@
 /** Apply order and the names of staged and backup objects, fixed before the journal is written (T-COMMIT-20). */
 import { compareBytes } from "../identity/safe_path.ts";
+import type { Directory } from "../system.ts";
 import type { DirectoryPool } from "./directories.ts";
 import type { ChangeSet, FileOperation } from "./file_operation.ts";
 import {
@@ -42,7 +43,7 @@ export function sequenceChanges(
   changes.directories.sort(compareBytes);
   changes.nestedDirectories.sort((a, b) => compareBytes(a.path, b.path));
   changes.reclaim = [...new Set(changes.reclaim)].sort((a, b) => depth(b) - depth(a) || compareBytes(b, a));
-  const names = new SiblingNames(pool, isPayload);
+  const names = new SiblingNames(pool, isPayload, countByDirectory(changes));
   const staged = stagedSuffix(id);
   const backup = backupSuffix(id);
   changes.operations.forEach((change, sequence) => {
@@ -53,19 +54,50 @@ export function sequenceChanges(
   });
 }
 
+/** Operations in one directory from which reading it once is cheaper than asking for every name. */
+const LIST_FROM = 8;
+
+function countByDirectory(changes: ChangeSet): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>();
+  for (const { path } of changes.operations) {
+    const parent = parentPath(path);
+    counts.set(parent, (counts.get(parent) ?? 0) + 1);
+  }
+  return counts;
+}
+
+/** Every sibling name contains the marker, cut or not: only names that do can be in the way. */
+function temporaryNames(directory: Directory | undefined): ReadonlySet<string> {
+  return new Set(directory?.list().names.filter((name) => name.includes(".peipkg-")));
+}
+
 class SiblingNames {
   /** Names that had to be cut: only these could meet each other. */
   readonly #cut = new Set<string>();
 
-  constructor(readonly pool: DirectoryPool, readonly isPayload: (path: string) => boolean) {}
+  /** The directory asked about last: its names that look like temporary ones, or `undefined` to ask one by one. */
+  #parent = "";
+  #temporary: ReadonlySet<string> | undefined;
+
+  constructor(
+    readonly pool: DirectoryPool,
+    readonly isPayload: (path: string) => boolean,
+    readonly counts: ReadonlyMap<string, number>,
+  ) {}
 
   choose(path: string, suffix: string): string {
     const parent = parentPath(path);
     const base = baseName(path);
     const directory = this.pool.open(parent);
     const plain = siblingName(base, suffix);
+    if (parent !== this.#parent) {
+      this.#parent = parent;
+      this.#temporary = (this.counts.get(parent) ?? 0) < LIST_FROM ? undefined : temporaryNames(directory);
+    }
+    const temporary = this.#temporary;
     const isTaken = (name: string): boolean =>
-      directory?.status(name) !== undefined || this.isPayload(childPath(parent, name)) ||
+      (temporary === undefined ? directory?.status(name) !== undefined : temporary.has(name)) ||
+      this.isPayload(childPath(parent, name)) ||
       this.#cut.has(childPath(parent, name));
     if (!isCut(base, suffix)) {
       return childPath(parent, isTaken(plain) ? freeSiblingName(base, suffix, isTaken) : plain);
