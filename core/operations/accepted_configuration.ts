@@ -60,8 +60,21 @@ export function findWeakenings(
   return found;
 }
 
-/** The refusal where nobody can be asked. */
-export function weakeningError(weakening: Weakening): PeipkgError {
+/**
+ * Refuses weakenings that were not answered yes.
+ *
+ * @throws {PeipkgError} `authorisation-required` (`E_AUTH_REQUIRED`)
+ */
+export function requireGranted(found: readonly Weakening[], granted: readonly Weakening[]): void {
+  for (const weakening of found) {
+    const isGranted = granted.some((given) =>
+      given.repository === weakening.repository && given.action === weakening.action
+    );
+    if (!isGranted) throw weakeningError(weakening);
+  }
+}
+
+function weakeningError(weakening: Weakening): PeipkgError {
   const { repository } = weakening;
   const what = weakening.action === "AUTH_INSECURE_TOGGLE"
     ? "its file now allows insecure transport"

@@ -15,7 +15,7 @@ import type { Recorded } from "../repository/refresh.ts";
 import { type CatalogueKind, findPackage } from "../store/catalogue.ts";
 import type { Database } from "../store/database.ts";
 import type { RepositoryState } from "../store/repository_state.ts";
-import { findWeakenings, type Weakening, weakeningError } from "./accepted_configuration.ts";
+import { findWeakenings, requireGranted, type Weakening } from "./accepted_configuration.ts";
 import {
   ageLimits,
   configuredRepositories,
@@ -91,31 +91,30 @@ export async function loadAvailable(
   for (const configuration of enabled) {
     const { state } = readRecorded(access, configuration.handle, "active");
     if (state === undefined) throw untrustedError(configuration.handle); // R-CACHE-06
-    for (const weakening of findWeakenings(state.accepted, configuration)) {
-      const isGranted = granted.some((given) =>
-        given.repository === weakening.repository && given.action === weakening.action
-      );
-      if (!isGranted) throw weakeningError(weakening);
-    }
+    requireGranted(findWeakenings(state.accepted, configuration), granted);
     warnAll(access, repositoryWarnings(access, configuration));
   }
-  if (!options.dryRun) await refreshByAge(access, enabled);
-  const stale = options.gated ? await ensureFresh(access, enabled, options) : [];
+  if (!options.dryRun) await refreshByAge(access, enabled, granted);
+  const stale = options.gated ? await ensureFresh(access, enabled, options, granted) : [];
   const usable = options.only === undefined
     ? enabled
     : enabled.filter(({ handle }) => options.only?.includes(handle) === true);
-  return await proveAll(access, enabled, usable, options, stale);
+  return await proveAll(access, enabled, usable, options, stale, granted);
 }
 
 /** `auto_refresh_hours`: an opportunity, not a condition, so its failure is a warning (R-NET-01). */
-async function refreshByAge(access: RepositoryAccess, enabled: readonly RepositoryConfiguration[]): Promise<void> {
+async function refreshByAge(
+  access: RepositoryAccess,
+  enabled: readonly RepositoryConfiguration[],
+  granted: readonly Weakening[],
+): Promise<void> {
   const hours = access.settings.autoRefreshHours;
   if (hours === 0) return;
   const due = enabled.filter(({ handle }) => {
     const last = readRecorded(access, handle, "active").state?.lastRefreshAt;
     return last === undefined || Math.floor(access.startedAt / 1000) - last > hours * 3600;
   });
-  for (const item of (await refreshChosen(access, due)).results) {
+  for (const item of (await refreshChosen(access, due, granted)).results) {
     if (item.result !== "failed") continue;
     warnAll(access, [{ rule: "W_AUTO_REFRESH", text: `refreshing "${item.name}" failed: ${item.error.message}` }]);
   }
@@ -132,6 +131,7 @@ export async function ensureFresh(
   access: RepositoryAccess,
   enabled: readonly RepositoryConfiguration[],
   options: Pick<AvailableOptions, "dryRun" | "allowStale">,
+  granted: readonly Weakening[] = [],
 ): Promise<readonly StaleUse[]> {
   const stale: StaleUse[] = [];
   for (const configuration of enabled) {
@@ -144,7 +144,7 @@ export async function ensureFresh(
       continue;
     }
     access.session.emit({ kind: "over-age", repository: handle, ageDays, limitDays });
-    const [outcome] = (await refreshChosen(access, [configuration])).results;
+    const [outcome] = (await refreshChosen(access, [configuration], granted)).results;
     const left = ageFinding(access, configuration);
     // R-AGE-04: only progress helps; "no newer index" is a failed refresh for every gate.
     if (left === undefined) continue;
@@ -184,12 +184,13 @@ async function proveAll(
   usable: readonly RepositoryConfiguration[],
   options: AvailableOptions,
   stale: readonly StaleUse[],
+  granted: readonly Weakening[],
 ): Promise<Available> {
   const repositories: AvailableRepository[] = [];
   const digests = new Map<string, string>();
   for (const configuration of enabled) {
     const { handle } = configuration;
-    const recorded = await proveActive(access, configuration, options.dryRun);
+    const recorded = await proveActive(access, configuration, options.dryRun, granted);
     if (recorded.state === undefined || recorded.catalogue === undefined) throw untrustedError(handle);
     digests.set(`${handle} active`, recorded.catalogue.digest);
     if (!usable.includes(configuration)) continue;
@@ -209,6 +210,7 @@ async function proveActive(
   access: RepositoryAccess,
   configuration: RepositoryConfiguration,
   dryRun: boolean,
+  granted: readonly Weakening[],
 ): Promise<Recorded> {
   const { handle } = configuration;
   const prove = async () => {
@@ -222,7 +224,7 @@ async function proveActive(
   } catch (error) {
     if (!isUnusable(error)) throw error;
     if (!dryRun) {
-      const [outcome] = (await refreshChosen(access, [configuration])).results;
+      const [outcome] = (await refreshChosen(access, [configuration], granted)).results;
       try {
         return await prove();
       } catch (again) {

@@ -34,7 +34,8 @@ import {
   auditChanges,
   configurationChanges,
   findWeakenings,
-  weakeningError,
+  requireGranted,
+  type Weakening,
 } from "./accepted_configuration.ts";
 import type { RefreshedEntry, RepositoryAccess } from "./repository_access.ts";
 
@@ -93,28 +94,37 @@ export function requireConfigured(
   throw ruleError("E_REPO_UNKNOWN", `repository "${handle}" is not configured`, { repository: handle });
 }
 
-/** Refreshes repositories one after the other and reports the run as one event (A-EVENT-04). */
+/**
+ * Refreshes repositories one after the other and reports the run as one event (A-EVENT-04).
+ *
+ * @param granted Weakened settings that were answered yes; all others fail their repository (R-TRANS-04).
+ */
 export async function refreshChosen(
   access: RepositoryAccess,
   chosen: readonly RepositoryConfiguration[],
+  granted: readonly Weakening[] = [],
 ): Promise<RefreshReport> {
   const results: RefreshResult[] = [];
   try {
-    for (const configuration of chosen) results.push(await refreshOne(access, configuration));
+    for (const configuration of chosen) results.push(await refreshOne(access, configuration, granted));
   } finally {
     if (results.length > 0) auditRun(access, results);
   }
   return { results };
 }
 
-async function refreshOne(access: RepositoryAccess, configuration: RepositoryConfiguration): Promise<RefreshResult> {
+async function refreshOne(
+  access: RepositoryAccess,
+  configuration: RepositoryConfiguration,
+  granted: readonly Weakening[],
+): Promise<RefreshResult> {
   const name = configuration.handle;
   try {
     if (!configuration.enabled) {
       throw ruleError("E_REPO_UNAVAILABLE", `cannot refresh "${name}": it is disabled`, { repository: name });
     }
     warnAll(access, repositoryWarnings(access, configuration));
-    const outcome = await fetchAndRecord(access, configuration);
+    const outcome = await fetchAndRecord(access, configuration, granted);
     access.session.emit({ kind: "repository", ...outcome });
     return outcome;
   } catch (error) {
@@ -134,17 +144,19 @@ async function refreshOne(access: RepositoryAccess, configuration: RepositoryCon
 async function fetchAndRecord(
   access: RepositoryAccess,
   configuration: RepositoryConfiguration,
+  granted: readonly Weakening[],
 ): Promise<Exclude<RefreshResult, { result: "failed" }>> {
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
     const recorded = readRecorded(access, configuration.handle, "active");
-    const accepted = recorded.state?.accepted;
-    const [weakening] = accepted === undefined ? [] : findWeakenings(accepted, configuration);
-    if (weakening !== undefined) throw weakeningError(weakening); // R-TRANS-04: refresh never asks
+    if (recorded.state !== undefined) requireGranted(findWeakenings(recorded.state.accepted, configuration), granted);
     const descriptor = await fetchDescriptor(access, configuration, recorded.state);
     const index = await fetchIndexKeepingRevocations(access, configuration, descriptor, recorded, "active");
     warnAll(access, [...descriptor.warnings, ...index.warnings]);
     const packages = await recordIndex(access, configuration, descriptor, index, recorded);
     if (packages === undefined) continue; // the state changed meanwhile: judged again (R-REFRESH-08)
+    if (recorded.state === undefined) { // R-ADD-11, R-ADD-12
+      access.audit({ type: "peipkg.repo-add", outcome: "success", repo: configuration.handle });
+    }
     const result = index.result === "progress" ? "refreshed" : "unchanged";
     return { result, name: configuration.handle, indexVersion: index.stamp.indexVersion, packages };
   }

@@ -32,7 +32,7 @@ import {
   type RepositoryKey,
 } from "../store/repository_state.ts";
 import type { Directory } from "../system.ts";
-import { acceptedFrom, findWeakenings, type Weakening, weakeningError } from "./accepted_configuration.ts";
+import { acceptedFrom, findWeakenings, requireGranted, type Weakening } from "./accepted_configuration.ts";
 import { ageFinding } from "./available.ts";
 import {
   readRecorded,
@@ -211,9 +211,7 @@ export async function fetchRepositoryAdd(
   granted: readonly Weakening[] = [],
 ): Promise<RepositoryCeremony> {
   const { configuration } = plan;
-  for (const weakening of plan.weakenings) {
-    if (!granted.some(({ action }) => action === weakening.action)) throw weakeningError(weakening);
-  }
+  requireGranted(plan.weakenings, granted);
   warnAll(access, repositoryWarnings(access, configuration));
   const recorded: Recorded = plan.hadFile
     ? readRecorded(access, configuration.handle, "active")

@@ -38,10 +38,30 @@ export function writeCachedIndex(
 ): void {
   const { bytes, signature } = pair;
   const name = cachedIndexName(handle, kind);
-  const present = readCachedFile(directory, name, FETCH_LIMITS.indexBytes);
-  if (present === undefined || sha256Hex(present) !== digest) writeFileDurably(directory, name, bytes, FILE_MODE);
-  if (signature === undefined) removeDurably(directory, `${name}.sig`);
-  else writeFileDurably(directory, `${name}.sig`, signature, FILE_MODE);
+  try {
+    const present = readCachedFile(directory, name, FETCH_LIMITS.indexBytes);
+    if (present === undefined || sha256Hex(present) !== digest) writeFileDurably(directory, name, bytes, FILE_MODE);
+    if (signature === undefined) removeDurably(directory, `${name}.sig`);
+    else writeFileDurably(directory, `${name}.sig`, signature, FILE_MODE);
+  } catch (error) {
+    throw cacheWriteError(error, `cannot keep the index of "${handle}"`, handle);
+  }
+}
+
+/**
+ * What a refused system call means for a file of the cache.
+ *
+ * @param what Begins the message.
+ * @returns `no-space` (`DISK_SPACE`) or `io` (`CACHE_IO`); anything that is no refused call as it is.
+ */
+export function cacheWriteError(error: unknown, what: string, handle: string): unknown {
+  if (!(error instanceof SystemCallError)) return error;
+  const isFull = error.errno === "ENOSPC" || error.errno === "EDQUOT";
+  return ruleError(
+    isFull ? "DISK_SPACE" : "CACHE_IO",
+    `${what}: ${isFull ? "the file system is full" : `the system refused (${error.errno})`}`,
+    { repository: handle, path: error.path, cause: error },
+  );
 }
 
 /** Deletes the cached metadata of a repository. */

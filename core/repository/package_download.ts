@@ -4,9 +4,10 @@
  *
  * @see R-PKG-01, R-HTTP-07
  */
-import { PeipkgError, ruleError, SystemCallError } from "../errors.ts";
+import { PeipkgError, ruleError } from "../errors.ts";
 import { readSmallFile, writeFileDurably } from "../fs/durable.ts";
 import type { Directory, WritableFile } from "../system.ts";
+import { cacheWriteError } from "./cache.ts";
 import type { RepositoryContext } from "./context.ts";
 import { codingError, openHttp, type OpenResponse, statusError, withRetries } from "./transport.ts";
 
@@ -55,7 +56,7 @@ export async function downloadPackage(
       removeIfThere(directory, partial);
       removeIfThere(directory, tag);
     }
-    throw error instanceof SystemCallError ? cacheFailure(error, request) : error;
+    throw cacheWriteError(error, `cannot keep the download of "${request.url}"`, request.repository);
   }
 }
 
@@ -159,14 +160,5 @@ function limitError(request: DownloadRequest): PeipkgError {
     "E_LIMIT_COMPRESSED",
     `cannot fetch "${request.url}": it is larger than ${request.limitBytes} bytes, the most its index allows`,
     { repository: request.repository, url: request.url },
-  );
-}
-
-function cacheFailure(error: SystemCallError, request: DownloadRequest): PeipkgError {
-  const full = error.errno === "ENOSPC" || error.errno === "EDQUOT";
-  return ruleError(
-    full ? "DISK_SPACE" : "CACHE_IO",
-    `cannot keep the download of "${request.url}": ${full ? "the file system is full" : error.message}`,
-    { repository: request.repository, url: request.url, path: error.path, cause: error },
   );
 }
