@@ -6,7 +6,7 @@
 import { PeipkgError, SystemCallError } from "../errors.ts";
 import { createSha256 } from "../format/hash.ts";
 import { compareBytes } from "../identity/safe_path.ts";
-import { Database } from "../store/database.ts";
+import type { Database } from "../store/database.ts";
 import { type InstalledFile, readFiles, readInstalledPackages } from "../store/installed.ts";
 import { pendingTransaction } from "../store/journal.ts";
 import { type ClaimLink, readClaimLinks, readHolders, readSdOverrides, type SdOverride } from "../store/roles.ts";
@@ -63,8 +63,8 @@ export async function verifyInstalled(
   names: readonly string[],
   { presenceOnly = false }: VerifyOptions = {},
 ): Promise<VerifyReport> {
-  using state = workspace.openState();
-  using database = state === undefined ? undefined : Database.openForReading(workspace.session, state);
+  // Valid beyond the call: the run's snapshot stays open until the run writes, which nothing here does.
+  const database = workspace.read((snapshot) => snapshot);
   const installed = database === undefined ? [] : readInstalledPackages(database);
   const chosen = new Set<string>(selectNames(installed.map(({ name }) => name), names)); // T-VRFY-07
   if (database === undefined) return { packages: 0, files: 0, problems: [] };
