@@ -98,3 +98,5 @@ export { RateLimit } from "./core/repository/transport.ts";
 export { checkInstallation, type CheckProblem, type CheckRequest } from "./core/operations/check.ts";
 export { planRepairs, type Repairs } from "./core/operations/repair.ts";
 export { removeStrays } from "./core/operations/strays.ts";
+export { type BackupReport, backupTo, backupToFile } from "./core/operations/backup.ts";
+export { planRestore, restoreBackup, type RestorePlan } from "./core/operations/restore.ts";

@@ -45,5 +45,45 @@ const CHECK: CommandSpec = {
   load: () => import("./commands/check.ts"),
 };
 
+const BACKUP: CommandSpec = {
+  name: "backup",
+  group: "history",
+  summary: "write the package database into a file",
+  description: [
+    "Takes a consistent snapshot while others go on reading and writing, as one compressed file with a digest. An " +
+    "existing file is never overwritten; - writes to standard output.",
+  ],
+  operands: [{ label: "file|-", kind: "file" }],
+  requirement: "exactly one file is required, - for standard output",
+  options: [],
+  needs: "installation",
+  output: "events",
+  examples: [
+    { line: "peipkg backup /var/backups/peipkg.backup", meaning: "keep a copy" },
+    { line: "peipkg backup - | ssh host 'cat > peipkg.backup'", meaning: "keep it elsewhere" },
+  ],
+  load: () => import("./commands/backup.ts"),
+};
+
+const RESTORE: CommandSpec = {
+  name: "restore",
+  group: "history",
+  summary: "replace the package database by a backup",
+  description: [
+    "Proves the digest, shows how many package records would be added, dropped and changed, asks, and keeps a backup " +
+    "of what it replaces. Files are not touched; run check afterwards.",
+    "Freshness floors never fall, revoked keys stay revoked, and trust returns only for repositories that are " +
+    "configured as they were.",
+  ],
+  operands: [{ label: "file", kind: "file" }],
+  requirement: "exactly one backup is required",
+  options: [DRY_RUN, YES],
+  needs: "installation",
+  output: "events",
+  asks: true,
+  examples: [{ line: "peipkg restore --dry-run peipkg.backup", meaning: "show what would change" }],
+  load: () => import("./commands/restore.ts"),
+};
+
 /** In the order of the help. */
-export const MORE_COMMANDS: readonly CommandSpec[] = [CHECK];
+export const MORE_COMMANDS: readonly CommandSpec[] = [CHECK, BACKUP, RESTORE];

@@ -77,17 +77,22 @@ export function listRepositoryStates(database: Database): readonly string[] {
 
 function stateOf(database: Database, row: Row): RepositoryState {
   const name = textOf(row, "name");
+  const keys = database.statement("SELECT * FROM repository_key WHERE repository = ? ORDER BY fingerprint").all(name);
   const revoked = database.statement("SELECT fingerprint FROM repository_revocation WHERE repository = ?").all(name);
+  return repositoryStateOf(row, keys, revoked);
+}
+
+/** The state that rows of the three tables make; they may come from a backup (T-DB-10). */
+export function repositoryStateOf(row: Row, keys: readonly Row[], revoked: readonly Row[]): RepositoryState {
   return {
-    name,
+    name: textOf(row, "name"),
     repositoryName: textOf(row, "repo_name"),
     addedAt: integerOf(row, "added_at"),
     lastRefreshAt: optionalIntegerOf(row, "last_refresh_at"),
     active: { indexVersion: integerOf(row, "active_version"), generatedAt: optionalTextOf(row, "active_generated") },
     archive: { indexVersion: integerOf(row, "archive_version"), generatedAt: optionalTextOf(row, "archive_generated") },
     accepted: parseAccepted(textOf(row, "accepted_config")),
-    keys: database.statement("SELECT * FROM repository_key WHERE repository = ? ORDER BY fingerprint").all(name)
-      .map(keyOf),
+    keys: keys.map(keyOf),
     revocations: new Set(revoked.map((item) => textOf(item, "fingerprint"))),
   };
 }
