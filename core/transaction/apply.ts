@@ -105,6 +105,8 @@ function requireShielded(directory: Directory, name: string, backup: string, pat
 
 function requireStaged(directory: Directory, name: string, change: FileOperation): void {
   if (directory.status(name)?.inode === change.stagedInode) return;
+  // Back beside its destination at once, where rolling back removes it; at the final path it would be undecidable.
+  if (change.action !== "repoint") renameNoReplace(directory, name, baseName(change.stagedPath ?? ""));
   throw ruleError(
     "STAGED_TAMPERED",
     `cannot put ${change.path} in place: the staged object was exchanged`,

@@ -120,8 +120,8 @@ Deno.test("T-COMMIT-24: a file changed after it was examined is not displaced", 
   }
 });
 
-Deno.test("T-COMMIT-27: a staged object that was exchanged is noticed and not left in place", async () => {
-  const { world, error } = await upgradeFails((world) => {
+Deno.test("FP-36, T-COMMIT-27: a staged object that was exchanged is noticed and not left in place", async () => {
+  const { world, error, isBefore } = await upgradeFails((world) => {
     let done = false;
     world.control(
       new FaultControl((_n, call, path) => {
@@ -132,7 +132,8 @@ Deno.test("T-COMMIT-27: a staged object that was exchanged is noticed and not le
     );
   });
   using _world = world;
-  assert.ok(["STAGED_TAMPERED", "RECOVERY_FOREIGN_OBJECT"].includes(error.detail.rule ?? ""), error.detail.rule);
+  assert.deepEqual([error.detail.rule, error.detail.rolledBack], ["STAGED_TAMPERED", true]);
+  assert.ok(isBefore);
 });
 
 Deno.test("T-SIG-01, T-COMMIT-29, C-SIG-02: a signal before the boundary rolls back", async () => {
