@@ -37,6 +37,8 @@ export interface WalkOptions {
 /** Violations kept when all are gathered: enough for a report, few enough to bound memory. */
 const MAX_VIOLATIONS = 1000;
 
+const NO_BYTES = new Uint8Array();
+
 export class PackageWalk implements TarHandler {
   readonly entries: WalkedEntry[] = [];
   readonly violations: PeipkgError[] = [];
@@ -55,7 +57,7 @@ export class PackageWalk implements TarHandler {
   private checkPlace: ((entry: CheckedEntry) => void) | undefined;
   private role: EntryRole = { kind: "other-metadata" };
   /** Body of the document being read. */
-  private document = new Uint8Array();
+  private document: Uint8Array<ArrayBuffer> = NO_BYTES;
   private documentFill = 0;
   private fileHash: Sha256 | undefined;
   private expectedHash: string | undefined;
@@ -86,16 +88,18 @@ export class PackageWalk implements TarHandler {
   }
 
   entryEnd(): void {
+    const document = this.document;
+    this.document = NO_BYTES; // a large files document need not outlive its parsing
     switch (this.role.kind) {
       case "manifest":
-        this.manifestBytes = this.document;
+        this.manifestBytes = document;
         collect(this.violated, () => this.readManifest());
         break;
       case "files":
-        collect(this.violated, () => this.readFiles(parseFileList(this.document, this.warn)));
+        collect(this.violated, () => this.readFiles(parseFileList(document, this.warn)));
         break;
       case "signature":
-        this.signatureBytes = this.document;
+        this.signatureBytes = document;
         break;
       case "payload":
         this.endFile(this.role.path);
@@ -124,7 +128,7 @@ export class PackageWalk implements TarHandler {
 
   private readManifest(): void {
     const { places } = this.options;
-    const manifest = parseManifest(this.document, places.layout, this.warn);
+    const manifest = parseManifest(this.manifestBytes, places.layout, this.warn);
     this.manifest = manifest;
     const { architecture, name: packageName } = manifest;
     this.checkPlace = createPlaceCheck(
