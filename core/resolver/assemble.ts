@@ -138,10 +138,7 @@ function marksOf(world: World, agenda: Agenda): readonly Mark[] {
 }
 
 function allHeldBack(world: World, agenda: Agenda, heldBack: readonly HeldBack[]): readonly HeldBack[] {
-  const result: HeldBack[] = [...heldBack];
-  for (const { installed, available } of agenda.locked) {
-    result.push({ name: installed.name, version: installed.version, available, reason: "held" });
-  }
+  const result: HeldBack[] = [...heldBack, ...agenda.leftOut];
   for (const { goal, reason } of world.skipped) {
     const installed = world.context.installed(goal.name);
     if (installed === undefined) continue;

@@ -76,7 +76,7 @@ export class Context {
     let found = this.#named.get(name);
     if (found === undefined) {
       const candidates = this.problem.available.named(name);
-      found = candidates.length > 1 ? [...candidates].sort(compareCandidates) : candidates;
+      found = candidates.length > 1 ? withoutRepeats([...candidates].sort(compareCandidates)) : candidates;
       this.#named.set(name, found);
     }
     return found;
@@ -93,7 +93,7 @@ export class Context {
       );
       found = providers.length === 0 && files.length === 0
         ? named
-        : [...named, ...providers, ...files].sort(compareCandidates);
+        : withoutRepeats([...named, ...providers, ...files].sort(compareCandidates));
       this.#pools.set(name, found);
     }
     return found;
@@ -174,6 +174,14 @@ export class Context {
   isInstallable(candidate: Candidate): boolean {
     return isInstallableOn(candidate.architecture, this.problem.primaryArchitecture);
   }
+}
+
+/** Active and archive index of one repository list the same package file: one of them is enough. */
+function withoutRepeats(sorted: readonly Candidate[]): readonly Candidate[] {
+  return sorted.filter((candidate, index) => {
+    const before = sorted[index - 1];
+    return before === undefined || compareCandidates(before, candidate) !== 0;
+  });
 }
 
 /** The names a package answers to: its own, then those it provides, each once. */

@@ -33,7 +33,9 @@ export function explainRequest(failure: RequestFailure, context: Context): Rejec
     rule,
     subject: name,
     chain: [`${verb === "install-file" ? "install" : verb} ${name}`],
-    considered: rule === "E_REQ_CONTRADICTORY" ? [] : consideredByName(name, context),
+    considered: rule === "E_VERSION_NOT_AVAILABLE" || rule === "E_NOT_A_DOWNGRADE"
+      ? consideredByName(name, context)
+      : [],
     installedVersion: installed?.version.raw,
     nearNames: needsNames && installed === undefined ? context.problem.available.nearNames(name) : [],
   });

@@ -2,7 +2,7 @@
 import { compareEpochAndUpstream, compareVersions, highestVersion, type ProvidedVersion } from "../identity/version.ts";
 import type { Version } from "../identity/version.ts";
 import type { Context } from "./context.ts";
-import type { InstallReason } from "./plan.ts";
+import type { HeldBack, InstallReason } from "./plan.ts";
 import { type Demand, Options, optionsAmong, PLAIN_DEMAND } from "./preference.ts";
 import type { Candidate, InstalledPackage, Request } from "./problem.ts";
 import { compareText, priorityOf, replaces } from "./satisfaction.ts";
@@ -51,8 +51,8 @@ export interface Agenda {
   readonly goals: readonly Goal[];
   /** Installed packages to remove, ascending. */
   readonly removals: readonly InstalledPackage[];
-  /** Held packages a full upgrade leaves out, though something newer is on offer (S-HOLD-02). */
-  readonly locked: readonly { readonly installed: InstalledPackage; readonly available: Version }[];
+  /** Packages a full upgrade leaves out, though something newer is on offer (S-HOLD-02, F-LATE-07). */
+  readonly leftOut: readonly HeldBack[];
 }
 
 /**
@@ -93,10 +93,10 @@ export function planAgenda(context: Context, heldBack: ReadonlySet<string>): Age
     if ("rule" in goal) return goal;
     goals.push(goal);
   }
-  const locked: { installed: InstalledPackage; available: Version }[] = [];
-  if (all !== undefined) addUpgrades(all, byName, heldBack, goals, locked, context);
+  const leftOut: HeldBack[] = [];
+  if (all !== undefined) addUpgrades(all, byName, heldBack, goals, leftOut, context);
   goals.sort((a, b) => compareText(a.name, b.name));
-  return { goals: withoutReplacedTargets(goals, context), removals, locked };
+  return { goals: withoutReplacedTargets(goals, context), removals, leftOut };
 }
 
 /** Whether a goal needs no decision in this world: met, or without anything left to move. */
@@ -300,7 +300,7 @@ function addUpgrades(
   named: ReadonlyMap<string, Request>,
   heldBack: ReadonlySet<string>,
   goals: Goal[],
-  locked: { installed: InstalledPackage; available: Version }[],
+  leftOut: HeldBack[],
   context: Context,
 ): void {
   const excluded = new Set(request.exclude ?? []);
@@ -309,8 +309,16 @@ function addUpgrades(
     if (installed === undefined || named.has(name) || excluded.has(name) || heldBack.has(name)) continue;
     const target = findTarget(installed, context);
     if (target === undefined) continue;
-    if (!installed.held) goals.push({ kind: "upgrade", name, named: false, target });
-    else if (!target.successor) locked.push({ installed, available: target.best.version });
+    const { version } = installed;
+    const available = target.best.version;
+    if (installed.held) {
+      // a successor bears another name: nothing newer of this one is on offer
+      if (!target.successor) leftOut.push({ name: installed.name, version, available, reason: "held" });
+    } else if ((target.best.alternateUpgrade ?? "") !== "") {
+      leftOut.push({ name: installed.name, version, available, reason: "alternate-upgrade" });
+    } else {
+      goals.push({ kind: "upgrade", name, named: false, target });
+    }
   }
 }
 

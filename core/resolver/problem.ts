@@ -40,7 +40,10 @@ export interface PackageFacts extends PackageRelations {
 }
 
 /** One version from one origin that may be picked. */
-export interface Candidate extends CandidateIdentity, PackageRelations {}
+export interface Candidate extends CandidateIdentity, PackageRelations {
+  /** Message about another upgrade path; a full upgrade leaves such a target alone (F-LATE-07). Absent or empty: none. */
+  readonly alternateUpgrade?: string;
+}
 
 /** A package of the installed set. */
 export interface InstalledPackage extends PackageFacts {

@@ -585,3 +585,26 @@ Deno.test("S-AUTH-04: solve() gives the data of a foreign conflict, orphans incl
     ["AUTH_FOREIGN_CONFLICT", "bb", "true"],
   ]);
 });
+
+Deno.test("F-LATE-07: solve() holds back a target that declares another upgrade path, in a full upgrade only", () => {
+  const problem = problemOf({ available: "bb 2.0@O", installed: "aa 1.0@O; bb 1.0@O", request: "upgrade" });
+  const declaring = { ...candidateOf("aa 2.0@O"), alternateUpgrade: "see the release notes" };
+  const available = candidateSource([declaring, ...problem.available.named("bb")]);
+  const full = solve({ ...problem, available });
+  assert.ok(full.kind === "plan");
+  assert.equal(answerText(full), "↑bb 1.0→2.0@O");
+  assert.deepEqual(heldBack(full), ["aa 1.0-1 2.0-1 alternate-upgrade"]);
+  const named = solve({ ...problem, available, requests: [{ kind: "upgrade", name: parsePackageName("aa") }] });
+  assert.ok(named.kind === "plan");
+  assert.equal(answerText(named), "↑aa 1.0→2.0@O");
+});
+
+Deno.test("S-DOWN-01, S-EXPL-01: solve() takes a package listed in active and archive index as one candidate", () => {
+  const problem = problemOf({ available: "aa 1.0@O", installed: "aa 2.0@O", request: "downgrade aa 9.0" });
+  const twice = candidateSource([candidateOf("aa 1.0@O"), candidateOf("aa 1.0@O")]);
+  const { version } = candidateOf("aa 0.5@O");
+  const downgrade = { kind: "downgrade", name: parsePackageName("aa"), version } as const;
+  const answer = solve({ ...problem, available: twice, requests: [downgrade] });
+  assert.ok(answer.kind === "rejection");
+  assert.deepEqual(answer.considered.map((item) => item.version), ["1.0-1"]);
+});
