@@ -52,7 +52,7 @@ export function dueEffects(
     // C-TXN-07: a claim link counts when it comes as well as when it goes.
     if ((change.action === "remove" || change.isClaim) && baseName(path).includes(".so")) hasLibrary = true;
     if (change.action === "remove" && path.startsWith(MANUALS_PREFIX)) hasManuals = true;
-    if (path.startsWith(MODULES_PREFIX)) kernels.add(path.slice(MODULES_PREFIX.length).split("/")[0] ?? "");
+    if (change.newType === "file" || change.oldType === "file") addKernel(path, kernels);
   }
   if (declared.has("depmod")) addShippedKernels(scope, kernels);
   const effects: DueEffect[] = [];
@@ -72,11 +72,14 @@ export function dueEffects(
 
 /** T-SIDE-07: a declared `depmod` concerns the versions whose modules are shipped; without any there is nothing to run. */
 function addShippedKernels(scope: Scope, kernels: Set<string>): void {
-  for (const path of scope.arrivals.keys()) {
-    if (!path.startsWith(MODULES_PREFIX)) continue;
-    const [version, rest] = path.slice(MODULES_PREFIX.length).split("/", 2);
-    if (version !== undefined && rest !== undefined) kernels.add(version);
-  }
+  for (const path of scope.arrivals.keys()) addKernel(path, kernels);
+}
+
+/** Notes the kernel version of a path below `/usr/lib/modules/<ver>/`. */
+function addKernel(path: string, kernels: Set<string>): void {
+  if (!path.startsWith(MODULES_PREFIX)) return;
+  const [version, rest] = path.slice(MODULES_PREFIX.length).split("/", 2);
+  if (version !== undefined && rest !== undefined) kernels.add(version);
 }
 
 export interface EffectsContext {

@@ -41,7 +41,7 @@ import { parentPath } from "./names.ts";
 import { IdentityCheck } from "./objects.ts";
 import { type PreparedTransaction, prepareTransaction } from "./prepare.ts";
 import { placeWords } from "./retained.ts";
-import { consumeRetained, pruneRetained, retainsBackups } from "./retention.ts";
+import { pruneRetained, retainsBackups } from "./retention.ts";
 import { rollBack, rollbackError } from "./revert.ts";
 import { makeDirectories, shield, stageContents, type StageContext } from "./stage.ts";
 
@@ -253,9 +253,12 @@ class Execution {
     warnings.push(...tidied.warnings);
     let sideEffects: readonly SideEffectOutcome[] = [];
     try {
-      const effects = await runSideEffects({ ...this.#input, sideEffects: this.#input.options.sideEffects }, false);
-      sideEffects = effects.outcomes;
-      warnings.push(...effects.warnings);
+      // T-CLEAN-04: a tool must not see a backup; while one is left in a live directory the effects stay due.
+      if (tidied.isComplete) {
+        const effects = await runSideEffects({ ...this.#input, sideEffects: this.#input.options.sideEffects }, false);
+        sideEffects = effects.outcomes;
+        warnings.push(...effects.warnings);
+      }
       database.write(() => {
         if (isAudited) recordAudited(database, id);
         if (tidied.isComplete) recordCleaned(database, id);
@@ -268,7 +271,7 @@ class Execution {
       kind: "committed",
       cancelReason: undefined,
       transaction: id,
-      operations: scope.operations.length + claims.holders.length,
+      operations: Math.max(1, scope.operations.length),
       holders: claims.holders,
       files: [...changes.notices, ...this.#displacedNotices(tidied)],
       sideEffects,
@@ -285,12 +288,8 @@ class Execution {
   }
 
   #prune(): readonly Warning[] {
-    const { database, state, contents, options, undoOf } = this.#input;
+    const { database, state, options } = this.#input;
     const context = { database, pool: this.#prepared.pool, state: state.directory };
-    const used = new Set(
-      [...contents.values()].filter((content) => content.retainedFrom !== undefined).map((c) => c.name),
-    );
-    if (undoOf !== undefined && used.size > 0) consumeRetained(context, undoOf, used);
     return pruneRetained(context, options, this.#now()).warnings;
   }
 

@@ -8,7 +8,7 @@
  */
 import type { Warning } from "../errors.ts";
 import type { Database } from "../store/database.ts";
-import { priorFiles, setRetainedPath } from "../store/history.ts";
+import { priorFiles, readTransaction, setRetainedPath } from "../store/history.ts";
 import { readOwners } from "../store/installed.ts";
 import { type JournalDirectory, type JournalFile, recordDisplaced } from "../store/journal.ts";
 import type { Directory } from "../system.ts";
@@ -18,6 +18,7 @@ import { Durability } from "./durability.ts";
 import { describeFailure, hasErrno } from "./failures.ts";
 import { baseName, isBelow, parentPath } from "./names.ts";
 import { removeTree } from "./objects.ts";
+import { consumeRetained } from "./retention.ts";
 import { makeRetained, type RetainedObject, retainedPlace } from "./retained.ts";
 
 export interface HousekeepingContext {
@@ -60,6 +61,7 @@ export function tidyCommitted(
   if (hasStaged) run.removeStaged(files);
   run.placeBackups(files);
   run.reclaim(directories);
+  run.consumeUndone();
   run.settle();
   return run.result();
 }
@@ -131,6 +133,13 @@ class Tidying implements Disposable {
         }
       });
     }
+  }
+
+  /** T-UNDO-06: an undo uses up what it put back. */
+  consumeUndone(): void {
+    const undone = readTransaction(this.context.database, this.id)?.undoOf;
+    if (undone === undefined) return;
+    this.#attempt("kept content", () => consumeRetained(this.context, undone));
   }
 
   /** T-CLEAN-07 */

@@ -50,8 +50,6 @@ export interface ContentSource {
    * Reads the content a second time and hands it to `visitor` (T-VERIFY-05). Throws when it is not what was verified.
    */
   replay(visitor: ContentVisitor, signal: AbortSignal): Promise<void>;
-  /** Transaction whose kept content this is; used up by the commit (T-UNDO-06). */
-  readonly retainedFrom?: number;
   /**
    * Gives the staged object another way than by its bytes: links retained content to `name` in `directory`
    * (T-UNDO-06). Returns false when the bytes have to be copied. Absent for package files.

@@ -2,6 +2,7 @@
  * Step 4 (T-COMMIT-04): everything a transaction will do, computed and decided before anything is written.
  */
 import { ruleError, type Warning } from "../errors.ts";
+import { prunableTransactions, retainedPaths } from "../store/history.ts";
 import { readManifestText } from "../store/installed.ts";
 import { type AuthorisationRow, nextTransactionId } from "../store/journal.ts";
 import { addClaimLinks, checkLinkPlaces, type ClaimDiff, planLinks, withdrawnLinks } from "./claims.ts";
@@ -105,8 +106,10 @@ export async function prepareTransaction(
     if (decision === "remove") decisions.push(removalEvidence(file.row.path, "tty"));
   }
   const id = nextTransactionId(database);
+  const hasRetained = (): boolean =>
+    prunableTransactions(database).some((entry) => retainedPaths(database, entry.id).length > 0);
   sequenceChanges(diff.changes, pool, id, (path) => scope.arrivals.has(path));
-  for (const warning of requireSpace(pool, input.state.directory, diff.changes, false)) diff.warn(warning);
+  for (const warning of requireSpace(pool, input.state.directory, diff.changes, hasRetained)) diff.warn(warning);
   for (const warning of foreignOwners(root.foreignDirectories)) diff.warn(warning);
   const due = dueEffects(scope, diff.changes, declaredByRemoved(input, scope));
   for (const warning of due.warnings) diff.warn(warning);

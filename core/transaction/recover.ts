@@ -4,6 +4,7 @@
  */
 import { type PeipkgError, ruleError, type Warning } from "../errors.ts";
 import {
+  isCleaned,
   JOURNAL_SCHEMA_VERSION,
   journalDirectories,
   type JournalFile,
@@ -160,7 +161,8 @@ export async function finishHousekeeping(context: RecoveryContext, isExplicit = 
   for (const transaction of unfinished) finishOne(context, transaction, warnings);
   try {
     // What a committed transaction still owes, or another root skipped, is due as soon as there is a writer.
-    if (unfinished.length > 0 || isExplicit || hasForeignEffects(context)) {
+    const isTidy = unfinished.every(({ id }) => isCleaned(database, id)); // T-CLEAN-04
+    if (isTidy && (unfinished.length > 0 || isExplicit || hasForeignEffects(context))) {
       const { warnings: effects } = await runSideEffects(context, isExplicit);
       warnings.push(...effects);
     }

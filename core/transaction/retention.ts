@@ -110,13 +110,15 @@ function removeEmptyArea({ pool, state }: RetentionContext, place: string): void
   }
 }
 
-/** Drops kept content an undo has put back in place (T-UNDO-06). */
-export function consumeRetained(context: RetentionContext, id: number, names: ReadonlySet<string>): void {
-  const consumed = priorFiles(context.database, id).filter((row) =>
-    row.retainedPath !== undefined && names.has(row.package)
-  );
-  for (const { retainedPath } of consumed) if (retainedPath !== undefined) removeRetained(context, retainedPath);
+/**
+ * Drops the kept content of a transaction that was undone: what the undo put back shares its inode with a live file
+ * now, and the transaction itself cannot be undone a second time (T-UNDO-06). Repeatable.
+ */
+export function consumeRetained(context: RetentionContext, undone: number): void {
+  const consumed = priorFiles(context.database, undone).filter((row) => row.retainedPath !== undefined);
+  if (consumed.length === 0) return;
+  dropContent(context, undone);
   context.database.write(() => {
-    for (const { package: name, path } of consumed) setRetainedPath(context.database, id, name, path, undefined);
+    for (const { package: name, path } of consumed) setRetainedPath(context.database, undone, name, path, undefined);
   });
 }

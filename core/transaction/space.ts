@@ -22,14 +22,15 @@ interface Demand {
 /**
  * Compares what the change set stages with what each file system has left.
  *
- * @param retainedBytes Whether kept backups on a device would cover a gap, for the message (T-SPACE-06).
+ * @param hasRetained Whether there are kept backups to drop, for the message; asked only when space is short
+ *   (T-SPACE-06).
  * @throws {PeipkgError} `no-space` (`DISK_SPACE`), naming every file system that is too small
  */
 export function requireSpace(
   pool: DirectoryPool,
   state: Directory,
   changes: ChangeSet,
-  hasRetained: boolean,
+  hasRetained: () => boolean,
 ): readonly Warning[] {
   const warnings: Warning[] = [];
   const demands = new Map<bigint, Demand | undefined>();
@@ -75,7 +76,11 @@ function startDemand(directory: Directory, warnings: Warning[]): Demand | undefi
   }
 }
 
-function refuseShortage(pool: DirectoryPool, demands: readonly (Demand | undefined)[], hasRetained: boolean): void {
+function refuseShortage(
+  pool: DirectoryPool,
+  demands: readonly (Demand | undefined)[],
+  hasRetained: () => boolean,
+): void {
   const short: { mount: string; needed: number; available: number }[] = [];
   for (const demand of demands) {
     if (demand === undefined) continue;
@@ -86,7 +91,7 @@ function refuseShortage(pool: DirectoryPool, demands: readonly (Demand | undefin
   }
   const [first] = short;
   if (first === undefined) return;
-  const hint = hasRetained ? { hint: "'peipkg clean --backups' gives space back by dropping kept backups" } : {};
+  const hint = hasRetained() ? { hint: "'peipkg clean --backups' gives space back by dropping kept backups" } : {};
   throw ruleError(
     "DISK_SPACE",
     `cannot stage the packages: ${first.needed} bytes are needed at ${first.mount}, ${first.available} are available`,

@@ -42,7 +42,7 @@ export function openKeptContent(place: KeptPlace, database: Database, transactio
     const files = priorFiles(database, transaction, item.name).filter((row) => row.newDefaultOf === undefined);
     if (files.length === 0) continue; // pruned
     const isComplete = files.every((row) => isAtHand(place, database, row, reader, warnings));
-    if (isComplete) contents.set(item.name, keptSource(place, transaction, item, files, reader));
+    if (isComplete) contents.set(item.name, keptSource(place, item, files, reader));
   }
   return { contents, warnings };
 }
@@ -77,7 +77,6 @@ function isAtHand(
 
 function keptSource(
   place: KeptPlace,
-  transaction: number,
   item: PriorPackage,
   files: readonly PriorFile[],
   reader: ContentReader,
@@ -94,7 +93,6 @@ function keptSource(
     repository: item.origin,
     // It was installed before: what it ships was judged by its own repository then.
     official: true,
-    retainedFrom: transaction,
     link: (index, directory, name) => linkKept(place, files[index], directory, name),
     replay: (visitor, signal) => copyKept(place, files, reader, visitor, signal),
   };

@@ -3,7 +3,8 @@
  * every outside call; a new process recovers, and the system must be exactly as before or exactly as after.
  */
 import assert from "node:assert/strict";
-import { PeipkgError } from "../../core/errors.ts";
+import { PeipkgError, ruleError } from "../../core/errors.ts";
+import { Database } from "../../core/store/database.ts";
 import { pendingTransaction, unfinishedTransactions } from "../../core/store/journal.ts";
 import { World, type WorldOptions } from "../core/transaction/world.ts";
 import { FaultControl } from "../support/fault_root.ts";
@@ -135,6 +136,36 @@ export class Laboratory implements Disposable {
     await this.#recoverAndCompare(what);
   }
 
+  /**
+   * The `n`th begin or commit of the database fails: a begin refuses, a commit fails for certain or with an unknown
+   * outcome, the latter with or without having committed.
+   */
+  async refuseDatabase(n: number, kind: "certain" | "unknown" | "unknown-committed"): Promise<boolean> {
+    this.#begin(new FaultControl());
+    const { database } = this.world;
+    let count = 0;
+    const isHit = (): boolean => ++count === n;
+    Object.assign(database, {
+      begin() {
+        if (isHit()) throw ruleError("DB_FULL", "the database is full");
+        Database.prototype.begin.call(database);
+      },
+      commit() {
+        if (!isHit()) return Database.prototype.commit.call(database);
+        if (kind === "unknown-committed") Database.prototype.commit.call(database);
+        const error = ruleError(kind === "certain" ? "DB_FULL" : "DB_IO", "the database failed");
+        return { kind: kind === "certain" ? "not-committed" : "unknown", error };
+      },
+    });
+    await this.scenario.act(this.world).catch((error: unknown) =>
+      assert.ok(error instanceof PeipkgError, String(error))
+    );
+    if (count < n) return false;
+    this.world.restart();
+    await this.#recoverAndCompare(`database call ${n} ${kind}`);
+    return true;
+  }
+
   async #recoverAndCompare(what: string): Promise<void> {
     const { world, scenario } = this;
     try {
@@ -167,7 +198,8 @@ export function spread(count: number, limit: number): readonly number[] {
   return [...new Set(Array.from({ length: limit }, (_, index) => 1 + Math.round(index * (count - 1) / (limit - 1))))];
 }
 
-/** Objects as before must be the very same objects; those of a repeated change are new each time. */
+/** The tree without kept content: a backup that could not be kept is a notice, not a failure (T-RETAIN-04). */
 function observe(world: World): Outcome {
-  return { tree: world.tree(), rows: world.rows() };
+  const tree = Object.entries(world.tree()).filter(([path]) => !path.includes("/.peipkg-retained"));
+  return { tree: Object.fromEntries(tree), rows: world.rows() };
 }

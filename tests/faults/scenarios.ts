@@ -1,6 +1,7 @@
 /** The changes the laboratory disturbs. */
 import { parsePackageName } from "../../core/identity/package_name.ts";
-import type { PackageSpec } from "../core/transaction/world.ts";
+import { openKeptContent } from "../../core/transaction/undo_source.ts";
+import type { PackageSpec, World } from "../core/transaction/world.ts";
 import type { Scenario } from "./laboratory.ts";
 
 const TOOL: PackageSpec = {
@@ -73,7 +74,30 @@ const CONSUMER: PackageSpec = {
 
 const OTHER: PackageSpec = { name: "other", files: { "/usr/bin/other": "other", "/usr/share/tool/shared": "s" } };
 
+async function undo(world: World, transaction: number): Promise<unknown> {
+  const kept = openKeptContent({ root: world.root, state: world.state }, world.database, transaction);
+  return await world.run([{ kind: "downgrade", package: TOOL }], {
+    kind: "undo",
+    undoOf: transaction,
+    contents: kept.contents,
+  });
+}
+
 export const SCENARIOS: readonly Scenario[] = [
+  {
+    name: "undo from kept content",
+    setup: async (world) => {
+      await world.run([{ kind: "install", package: TOOL }]);
+      await world.run([{ kind: "upgrade", package: TOOL_2 }]);
+    },
+    act: (world) => undo(world, 2),
+  },
+  {
+    name: "upgrade over two file systems",
+    world: { tree: { "/usr/share/": "" }, mounts: ["/usr/share"] },
+    setup: (world) => world.run([{ kind: "install", package: TOOL }]),
+    act: (world) => world.run([{ kind: "upgrade", package: TOOL_2 }]),
+  },
   {
     name: "install into an empty root",
     act: (world) => world.run([{ kind: "install", package: TOOL }, { kind: "install", package: OTHER }]),

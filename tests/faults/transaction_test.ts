@@ -23,6 +23,13 @@ for (const scenario of SCENARIOS) {
     }
   });
 
+  Deno.test(`T-COMMIT-43, T-COMMIT-44, T-ROLL-07: ${scenario.name}, the database fails`, async () => {
+    using laboratory = await Laboratory.open(scenario);
+    for (const kind of ["certain", "unknown", "unknown-committed"] as const) {
+      for (let n = 1; await laboratory.refuseDatabase(n, kind);) n++;
+    }
+  });
+
   Deno.test(`T-FAIL-01, T-MODEL-04: ${scenario.name}, a call refused`, async () => {
     using laboratory = await Laboratory.open(scenario);
     const calls = spread(laboratory.calls, 80 * BUDGET);

@@ -96,6 +96,8 @@ const DEFAULT_OPTIONS: TransactionOptions = {
 
 export interface WorldOptions extends MemoryOptions {
   readonly tree?: Readonly<Record<string, TreeContent>>;
+  /** Empty directories that are file systems of their own. */
+  readonly mounts?: readonly string[];
 }
 
 /** See the file comment. */
@@ -122,6 +124,7 @@ export class World implements Disposable {
     this.session = testSession(this.system);
     using root = this.fileSystem.open("/");
     writeTree(root, { [`${STATE_PATH}/`]: "", "/usr/bin/": "", "/etc/": "", "/run/": "", ...options.tree });
+    for (const path of options.mounts ?? []) this.fileSystem.mount(path, { availableBytes: 2 ** 40 });
   }
 
   /** The database, opened when first needed. */
