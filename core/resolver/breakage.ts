@@ -3,13 +3,17 @@ import type { Breakage, InstalledPackage, InstalledSource, RelationEntry } from 
 import { compareText, meets } from "./satisfaction.ts";
 
 /**
- * Finds every unsatisfied dependency and active conflict of the whole set, by package name, then entry.
+ * Finds every unsatisfied dependency and active conflict, by package name, then entry.
  *
+ * @param among Names to look at, where a cheaper look has already told which can be broken; else the whole set.
  * @see S-SEARCH-07
  */
-export function findBreakage(installed: Omit<InstalledSource, "breakage">): readonly Breakage[] {
+export function findBreakage(
+  installed: Omit<InstalledSource, "breakage">,
+  among: readonly string[] = installed.names(),
+): readonly Breakage[] {
   const found: Breakage[] = [];
-  for (const name of [...installed.names()].sort(compareText)) {
+  for (const name of [...among].sort(compareText)) {
     const item = installed.get(name);
     if (item === undefined) continue;
     for (const entry of item.dependencies) {
