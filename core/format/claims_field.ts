@@ -26,8 +26,9 @@ const NONE: readonly Claim[] = [];
  *
  * @param layout Profile that claim paths are judged by.
  * @returns Claims in byte order of their slots.
- * @throws {PeipkgError} `format` (`E_CLAIM_SHAPE`, `E_CLAIM_SLOT`, `E_CLAIM_PATH`, `E_LIMIT_CLAIMS`)
- * @see F-CLM-01 … F-CLM-03, F-CLM-05, F-CLM-07
+ * @throws {PeipkgError} `format` (`E_CLAIM_SHAPE`, `E_CLAIM_SLOT`, `E_CLAIM_PATH`, `E_LIMIT_CLAIMS`),
+ *   `collision` (`CLAIM_PATH_CONTESTED`)
+ * @see C-DECL-01 … C-DECL-11, F-CLM-01 … F-CLM-03, F-CLM-05, F-CLM-07
  */
 export function readClaims(place: Place, side: ClaimSide, layout: Layout): readonly Claim[] {
   const value = place.object.get("claims");
@@ -38,7 +39,21 @@ export function readClaims(place: Place, side: ClaimSide, layout: Layout): reado
     throw fieldError(place, "claims", "E_LIMIT_CLAIMS", found); // F-CLM-07
   }
   const claims = value.keys.map((slot) => readClaim(place, slot, value.get(slot), side, layout));
+  if (side === "provider") refuseContested(place, claims);
   return claims.sort((a, b) => compareBytes(a.slot, b.slot));
+}
+
+/** C-DECL-09: one path cannot lead to two targets of one provider. */
+function refuseContested(place: Place, claims: readonly Claim[]): void {
+  const targets = new Map<string, SafePath | undefined>();
+  for (const { slot, path, target } of claims) {
+    if (path === undefined) continue;
+    if (targets.has(path) && targets.get(path) !== target) {
+      const found = `"/${path}" is declared with two targets, by slot "${slot}" and another`;
+      throw fieldError(place, "claims", "CLAIM_PATH_CONTESTED", found);
+    }
+    targets.set(path, target);
+  }
 }
 
 function readClaim(

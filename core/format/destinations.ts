@@ -95,6 +95,13 @@ export interface DestinationCheck {
    * @throws {PeipkgError} `format` (`E_DEST`, `E_DEST_ARCH`, `E_DEST_VAR`, `E_DEST_DROPIN`)
    */
   check(path: SafePath, type: EntryType): void;
+  /** Checks that a claim link would not stand in somebody else's drop-in directory (C-MAT-12). `E_DEST_DROPIN` */
+  checkClaimPath(path: SafePath): void;
+  /**
+   * Checks that a security descriptor is not meant for a drop-in directory or another package's part of one, which
+   * would decide who may write there (A-DROPIN-05). `E_DEST_DROPIN`
+   */
+  checkOverride(path: SafePath): void;
 }
 
 /**
@@ -112,6 +119,9 @@ export function createDestinationCheck(rules: DestinationRules): DestinationChec
       if (!permitted) throw destinationError(path, type, rules);
       if (type !== "dir") checkDropins(path, dropins, rules);
     },
+    checkClaimPath: (path) => checkDropins(path, dropins, rules),
+    // A directory that is the package's own counts as what may be put into it.
+    checkOverride: (path) => checkDropins(path, dropins, rules, `${path}/`),
   };
 }
 
@@ -236,9 +246,10 @@ function dropinDirectories(rules: DestinationRules): readonly string[] {
   return [...builtIn, ...rules.dropinDirectories.map((path) => `${path.replace(/^\/+|\/+$/g, "")}/`)];
 }
 
-function checkDropins(path: string, dropins: readonly string[], rules: DestinationRules): void {
+/** @param judged What the namespace is looked for in, when it is not the path itself. */
+function checkDropins(path: string, dropins: readonly string[], rules: DestinationRules, judged = path): void {
   for (const dropin of dropins) {
-    if (path.startsWith(dropin) ? !isNamespaced(path.slice(dropin.length), rules) : `${path}/` === dropin) {
+    if (path.startsWith(dropin) ? !isNamespaced(judged.slice(dropin.length), rules) : `${path}/` === dropin) {
       // A link or file in the drop-in's own place would decide what everybody else's drop-ins are.
       const found = `only the official repository may place files in "/${dropin}"`;
       throw refused(path, "E_DEST_DROPIN", found);

@@ -11,6 +11,7 @@ import { type FileList, parseFileList } from "./file_list.ts";
 import { createSha256, type Sha256 } from "./hash.ts";
 import { type Manifest, parseManifest } from "./manifest.ts";
 import {
+  checkDropinReferences,
   type CheckedEntry,
   checkReferences,
   collect,
@@ -131,11 +132,9 @@ export class PackageWalk implements TarHandler {
     const manifest = parseManifest(this.manifestBytes, places.layout, this.warn);
     this.manifest = manifest;
     const { architecture, name: packageName } = manifest;
-    this.checkPlace = createPlaceCheck(
-      { ...places, architecture, packageName },
-      manifest.specialSystemPackage,
-      this.violated,
-    );
+    const rules: DestinationRules = { ...places, architecture, packageName };
+    this.checkPlace = createPlaceCheck(rules, manifest.specialSystemPackage, this.violated);
+    checkDropinReferences(manifest, rules, this.violated);
     if (this.firstTime !== manifest.build.seconds) {
       this.violated(ruleError(
         "E_TAR_MTIME",

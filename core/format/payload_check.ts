@@ -5,6 +5,7 @@
  */
 import { PeipkgError, ruleError } from "../errors.ts";
 import { baseNameOf, compareBytes, type SafePath } from "../identity/safe_path.ts";
+import type { Claim } from "./claims_field.ts";
 import { checkSymlinkTarget, createDestinationCheck, type DestinationRules } from "./destinations.ts";
 import type { FileList } from "./file_list.ts";
 import type { Manifest, SideEffect, Warn } from "./manifest.ts";
@@ -107,6 +108,25 @@ export function createPlaceCheck(
   };
 }
 
+/**
+ * Checks that neither a claim link nor a security descriptor reaches into drop-in directories that a payload entry of
+ * the package could not use.
+ *
+ * @see F-DROP-02, F-DROP-03, C-MAT-12, A-DROPIN-05
+ */
+export function checkDropinReferences(manifest: Manifest, rules: DestinationRules, violated: Violated): void {
+  const destinations = createDestinationCheck(rules);
+  for (const { path } of claimsOf(manifest)) {
+    if (path !== undefined) collect(violated, () => destinations.checkClaimPath(path));
+  }
+  for (const { path } of manifest.sdOverrides) collect(violated, () => destinations.checkOverride(path));
+}
+
+function claimsOf(manifest: Manifest): readonly Claim[] {
+  return [...manifest.dependencies, ...manifest.optionalDependencies, ...manifest.provides]
+    .flatMap((relation) => relation.claims);
+}
+
 /** Runs a check and hands its violation on; anything else escapes. */
 export function collect(violated: Violated, check: () => void): void {
   try {
@@ -123,8 +143,7 @@ export function collect(violated: Violated, check: () => void): void {
  * @see F-SDO-01, F-CLM-04, F-CLM-06
  */
 export function checkReferences(manifest: Manifest, entries: readonly CheckedEntry[], violated: Violated): void {
-  const claims = [...manifest.dependencies, ...manifest.optionalDependencies, ...manifest.provides]
-    .flatMap((relation) => relation.claims);
+  const claims = claimsOf(manifest);
   if (claims.length === 0 && manifest.sdOverrides.length === 0) return;
   const types = new Map<string, CheckedEntry["type"]>(entries.map((entry) => [entry.path, entry.type]));
   for (const { path } of manifest.sdOverrides) {

@@ -206,6 +206,16 @@ Deno.test("F-CLM-01, F-CLM-02: slots are package names, each side has its own sh
   }
 });
 
+Deno.test("C-DECL-09: one claim path of a provider cannot have two targets", () => {
+  const slots = (first: string, second: string) => ({
+    aa: { path: "/usr/bin/sh", target: first },
+    bb: { path: "/usr/bin/sh", target: second },
+  });
+  assert.equal(claims("provides", slots("/usr/bin/x", "/usr/bin/y")), "CLAIM_PATH_CONTESTED");
+  assert.equal(claims("provides", slots("/usr/bin/x", "/usr/bin/x")), undefined);
+  assert.equal(claims("provides", {}), undefined); // C-DECL-11
+});
+
 Deno.test("F-CLM-03: claim paths and targets are absolute and clean", () => {
   for (
     const path of ["usr/bin/sh", "/", "//usr/bin/sh", "/usr/bin/", "/usr/../bin/sh", "/usr/bin/%2e", "/.peipkg/x", ""]

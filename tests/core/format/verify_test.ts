@@ -246,6 +246,25 @@ Deno.test("F-LATE-02: an exemption that nobody granted is refused by its own nam
   assert.equal(await refusalOf(spec, { layout: "late" }), "E_DEST_EXEMPTION");
 });
 
+Deno.test("C-MAT-12, A-DROPIN-05: claim links and overrides do not reach into others' drop-in directories", async () => {
+  const foreign = { official: false, dropinRepository: "extra" };
+  const claim = (path: string) => ({ dependencies: [{ name: "role", claims: { slot: { path } } }] });
+  assert.equal(await refusalOf({ manifest: claim("/etc/sudoers.d/x") }), undefined);
+  assert.equal(await refusalOf({ manifest: claim("/etc/sudoers.d/x") }, foreign), "E_DEST_DROPIN");
+  assert.equal(await refusalOf({ manifest: claim("/etc/sudoers.d/extra/demo.conf") }, foreign), undefined);
+  const sd = "AQAAgBQAAAAkAAAAAAAAAAAAAAABAgAAAAAABSAAAAAgAgAAAQEAAAAAAAUSAAAA";
+  const override = (path: string): PackageSpec => ({
+    payload: [{ name: `${path}/`, type: "dir" }],
+    manifest: { sd_overrides: [{ path, sd }] },
+  });
+  assert.equal(await refusalOf(override("etc/sudoers.d")), undefined);
+  for (const path of ["etc/sudoers.d", "etc/sudoers.d/other", "etc/sudoers.d/extra"]) {
+    assert.equal(await refusalOf(override(path), foreign), "E_DEST_DROPIN", path);
+  }
+  assert.equal(await refusalOf(override("etc/sudoers.d/extra-demo"), foreign), undefined);
+  assert.equal(await refusalOf(override("etc/demo.d"), foreign), undefined);
+});
+
 Deno.test("F-SYM-07: a link's target is that of the archive", async () => {
   const payload: readonly RawEntry[] = [...DEMO_PAYLOAD, {
     name: "usr/share/demo/l",
