@@ -510,6 +510,11 @@ export class SystemCallError extends Error {
   }
 }
 
+/** Shortens foreign text for a message, so that hostile megabytes stay out of reports. */
+export function excerpt(text: string, characters = 160): string {
+  return text.length <= characters ? text : `${text.slice(0, characters)}…`;
+}
+
 /** Marks a `switch` over a closed union as exhaustive. */
 export function unreachable(value: never): never {
   throw new PeipkgError("internal", `unexpected value ${JSON.stringify(value)}`);

@@ -2,7 +2,7 @@
  * The order of entries in a package archive (section 7): manifest, files document, other metadata, payload, signature;
  * each group strictly ascending, nothing twice, nothing below a file or link.
  */
-import { type PeipkgError, ruleError } from "../errors.ts";
+import { excerpt, type PeipkgError, ruleError } from "../errors.ts";
 import { compareBytes, parseSafePath, pathError, type SafePath } from "../identity/safe_path.ts";
 import { LIMITS } from "./limits.ts";
 import type { TarEntry } from "./tar.ts";
@@ -167,8 +167,4 @@ function misplaced(name: string): PeipkgError {
 
 function repeated(name: string): PeipkgError {
   return ruleError("E_ENTRY_DUPLICATE", `cannot accept package: entry "${excerpt(name)}" is repeated`);
-}
-
-function excerpt(text: string): string {
-  return text.length <= 160 ? text : `${text.slice(0, 160)}…`;
 }

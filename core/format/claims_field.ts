@@ -1,5 +1,5 @@
 /** The `claims` member of dependencies and provides entries: slots of roles with their paths (section 9.1). */
-import type { PeipkgError } from "../errors.ts";
+import { excerpt, type PeipkgError } from "../errors.ts";
 import { isPackageName, type PackageName } from "../identity/package_name.ts";
 import { compareBytes, isSafePath, type SafePath } from "../identity/safe_path.ts";
 import { isClaimDestination, type Layout } from "./destinations.ts";
@@ -64,7 +64,7 @@ function readClaim(
   layout: Layout,
 ): Claim {
   if (!isPackageName(slot)) { // F-CLM-01
-    throw fieldError(place, "claims", "E_CLAIM_SLOT", `slot "${slot.slice(0, 80)}" is no package name`);
+    throw fieldError(place, "claims", "E_CLAIM_SLOT", `slot "${excerpt(slot, 80)}" is no package name`);
   }
   const at = `claims.${slot}`;
   if (!(value instanceof JsonObject)) throw fieldError(place, at, "E_CLAIM_SHAPE", "expected an object");
@@ -97,6 +97,6 @@ function toSafePath(place: Place, at: string, text: string): SafePath {
 }
 
 function badPath(place: Place, at: string, text: string, found: string): PeipkgError {
-  const shown = text.length <= 160 ? text : `${text.slice(0, 160)}…`;
+  const shown = excerpt(text);
   return fieldError(place, at, "E_CLAIM_PATH", `it is "${shown}": ${found}`);
 }

@@ -2,7 +2,7 @@
  * Where packages may put files: the layout table, symlink targets and drop-in directories (section 11). Everything
  * is judged by spelling alone; no file system is consulted.
  */
-import { type ErrorRule, type PeipkgError, ruleError } from "../errors.ts";
+import { type ErrorRule, excerpt, type PeipkgError, ruleError } from "../errors.ts";
 import { type Architecture, KNOWN_ARCHITECTURES, tripletOf } from "../identity/architecture.ts";
 import { findTextViolation, type SafePath } from "../identity/safe_path.ts";
 
@@ -275,8 +275,4 @@ function refused(path: string, rule: ErrorRule, found: string): PeipkgError {
 function symlinkError(link: string, target: string, rule: ErrorRule, found: string): PeipkgError {
   const message = `cannot accept the target "${excerpt(target)}" of symlink "${excerpt(link)}": ${found}`;
   return ruleError(rule, message, { path: `/${link}` });
-}
-
-function excerpt(text: string): string {
-  return text.length <= 160 ? text : `${text.slice(0, 160)}…`;
 }

@@ -2,7 +2,7 @@
  * Fields of JSON documents, read with the rules of their document: presence, type, exact integers, schema version.
  * Every reader of metadata goes through here, so that faults are reported alike and name their field path.
  */
-import { type ErrorRule, PeipkgError, ruleError, type Warning } from "../errors.ts";
+import { type ErrorRule, excerpt, PeipkgError, ruleError, type Warning } from "../errors.ts";
 import {
   type DocumentKind,
   type ElementVisitor,
@@ -121,7 +121,7 @@ export function readInteger(place: Place, field: string): number {
   if (!(value instanceof JsonNumber)) throw mistyped(place, field, value, "an integer");
   const canonical = /^[1-9][0-9]{0,19}$/.test(value.token); // a plain 0 is never kept as a token
   if (!canonical || BigInt(value.token) > MAX_INTEGER) {
-    const shown = value.token.length <= 40 ? value.token : `${value.token.slice(0, 40)}…`;
+    const shown = excerpt(value.token, 40);
     throw fieldError(
       place,
       field,
@@ -173,7 +173,7 @@ export function checkSchemaVersion(place: Place): void {
 export function refuseUnknownFields(place: Place, known: readonly string[]): void {
   for (const key of place.object.keys) {
     if (!known.includes(key)) {
-      const shown = key.length <= 80 ? key : `${key.slice(0, 80)}…`;
+      const shown = excerpt(key, 80);
       throw fieldError(place, shown, "E_FIELD_UNKNOWN", "this document may not hold it");
     }
   }

@@ -1,5 +1,5 @@
 /** Signature envelopes: inside packages and detached beside repository documents (section 13, F-SIG-07). */
-import { ruleError, type Warning } from "../errors.ts";
+import { excerpt, ruleError, type Warning } from "../errors.ts";
 import { type Fingerprint, parseFingerprint } from "../identity/fingerprint.ts";
 import { decodeBase64, encodeBase64 } from "./base64.ts";
 import {
@@ -48,7 +48,7 @@ export function parseEnvelope(bytes: Uint8Array, warn?: (warning: Warning) => vo
   const fingerprintText = readString(place, "key_fingerprint");
   const signatureText = readString(place, "signature");
   if (algorithm !== "ed25519") {
-    const shown = algorithm.length <= 80 ? algorithm : `${algorithm.slice(0, 80)}…`;
+    const shown = excerpt(algorithm, 80);
     throw fieldError(place, "algorithm", "E_SIG_ALGORITHM", `it is "${shown}", expected "ed25519"`);
   }
   const fingerprint = parseFingerprint(fingerprintText, "E_SIG_FINGERPRINT");

@@ -1,5 +1,5 @@
 /** The manifest: a package's signed metadata (section 9). It outranks every other source (F-MAN-07). */
-import { type PeipkgError, ruleError, type Warning } from "../errors.ts";
+import { excerpt, type PeipkgError, ruleError, type Warning } from "../errors.ts";
 import { type Architecture, parseArchitecture } from "../identity/architecture.ts";
 import { type PackageName, parsePackageName } from "../identity/package_name.ts";
 import { parseRootReference, type RootReference } from "../identity/root_reference.ts";
@@ -180,7 +180,7 @@ function readSideEffects(place: Place): readonly SideEffect[] {
     const effect = SIDE_EFFECTS.find((known) => known === value);
     if (effect === undefined || effects.includes(effect)) { // F-MAN-08
       const found = effect === undefined ? "is not known" : "is repeated";
-      throw fieldError(place, "side_effects", "E_SIDE_EFFECT", `"${value.slice(0, 80)}" ${found}`);
+      throw fieldError(place, "side_effects", "E_SIDE_EFFECT", `"${excerpt(value, 80)}" ${found}`);
     }
     effects.push(effect);
   }
@@ -239,7 +239,7 @@ function readBuild(place: Place, given: string | undefined): Build {
 
 /** F-MAN-06 */
 function badTimestamp(place: Place, text: string): PeipkgError {
-  const shown = text.length <= 80 ? text : `${text.slice(0, 80)}…`;
+  const shown = excerpt(text, 80);
   const found = `it is "${shown}", expected YYYY-MM-DDThh:mm:ssZ without a fraction, from 1970 on`;
   return fieldError(place, "timestamp", "E_MANIFEST_TIMESTAMP", found);
 }

@@ -1,5 +1,5 @@
 /** The entries a producer was given, checked, completed by their ancestors and put in archive order. */
-import { PeipkgError, ruleError } from "../errors.ts";
+import { excerpt, PeipkgError, ruleError } from "../errors.ts";
 import { compareBytes, parentOf, parseSafePath, type SafePath } from "../identity/safe_path.ts";
 import type { PackEntry } from "./pack.ts";
 import type { Violated } from "./payload_check.ts";
@@ -78,6 +78,6 @@ function directory(path: SafePath): PlannedEntry {
 }
 
 function badSource(path: string, found: string): PeipkgError {
-  const shown = path.length <= 160 ? path : `${path.slice(0, 160)}…`;
+  const shown = excerpt(path);
   return ruleError("E_PACK_SOURCE", `cannot pack "${shown}": ${found}`, { path });
 }

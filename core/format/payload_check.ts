@@ -3,7 +3,7 @@
  * claims, places, and the side effects that content calls for (sections 9, 11, 12). Violations are reported to a
  * collector, because a fault of the signature outranks them (F-VFY-13).
  */
-import { PeipkgError, ruleError } from "../errors.ts";
+import { excerpt, PeipkgError, ruleError } from "../errors.ts";
 import { baseNameOf, compareBytes, type SafePath } from "../identity/safe_path.ts";
 import type { Claim } from "./claims_field.ts";
 import { checkSymlinkTarget, createDestinationCheck, type DestinationRules } from "./destinations.ts";
@@ -77,7 +77,7 @@ export class FileCoverage {
 
   private orphan(path: string): void {
     this.next++;
-    const shown = path.length <= 160 ? path : `${path.slice(0, 160)}…`;
+    const shown = excerpt(path);
     const message = `cannot accept package: the files document lists "${shown}", which is no file of the payload`;
     this.violated(ruleError("E_FILES_ORPHAN", message, { path: `/${path}`, document: "files" }));
   }

@@ -1,5 +1,5 @@
 /** Relation arrays, read alike from manifests and index entries (section 9; S-REL-01 … S-REL-13). */
-import type { PeipkgError } from "../errors.ts";
+import { excerpt, type PeipkgError } from "../errors.ts";
 import { type Constraint, parseConstraint } from "../identity/constraint.ts";
 import { type PackageName, parsePackageName } from "../identity/package_name.ts";
 import { parseRootReference, type RootReference } from "../identity/root_reference.ts";
@@ -109,7 +109,7 @@ function readConstraint(entry: Place): Constraint | undefined {
 function checkQualifier(entry: Place): void {
   const qualifier = readOptionalString(entry, "arch");
   if (qualifier === undefined || qualifier === "" || qualifier === "any") return;
-  const shown = qualifier.length <= 80 ? qualifier : `${qualifier.slice(0, 80)}…`;
+  const shown = excerpt(qualifier, 80);
   throw fieldError(entry, "arch", "E_ARCH_QUALIFIER", `it is "${shown}", only "any" is possible`);
 }
 

@@ -5,7 +5,7 @@
  * The bytes are decoded once; strings and keys are then slices of that text, which is several times faster than
  * decoding each by itself. A caller that keeps a few short strings of a huge document keeps its text alive with them.
  */
-import { type ErrorRule, type PeipkgError, ruleError } from "../errors.ts";
+import { type ErrorRule, excerpt, type PeipkgError, ruleError } from "../errors.ts";
 import { LIMITS } from "./limits.ts";
 
 /** A JSON value. Canonical integers up to 2^53−1 are numbers, every other number keeps its token. */
@@ -379,7 +379,7 @@ class Reader {
 
   private duplicate(key: string): PeipkgError {
     const document = this.kind.document;
-    const shown = key.length <= 80 ? key : `${key.slice(0, 80)}…`;
+    const shown = excerpt(key, 80);
     return ruleError(
       "E_JSON_DUPLICATE_KEY",
       `cannot read the ${document} document: key "${shown}" is repeated in one object`,

@@ -1,5 +1,5 @@
 /** Architectures: what a package runs on (F-ARCH-01 … F-ARCH-04). */
-import { ruleError } from "../errors.ts";
+import { excerpt, ruleError } from "../errors.ts";
 
 /** The closed set of F-ARCH-02, primary first. */
 export const KNOWN_ARCHITECTURES = ["x86_64", "aarch64", "noarch"] as const;
@@ -28,7 +28,7 @@ export function isArchitecture(text: string): text is Architecture {
  */
 export function parseArchitecture(text: string): Architecture {
   if (isArchitecture(text)) return text;
-  const shown = text.length <= 80 ? text : `${text.slice(0, 80)}…`;
+  const shown = excerpt(text, 80);
   if (!isArchitectureSyntax(text)) {
     throw ruleError(
       "E_ARCH_SYNTAX",

@@ -1,5 +1,5 @@
 /** Version constraints: comma-separated terms that must all hold (F-CON-01 … F-CON-07). */
-import { PeipkgError, ruleError } from "../errors.ts";
+import { excerpt, PeipkgError, ruleError } from "../errors.ts";
 import { compareEpochAndUpstream, parseProvidedVersion, type ProvidedVersion } from "./version.ts";
 
 const parsed: unique symbol = Symbol("parsed");
@@ -100,6 +100,6 @@ function toOperator(text: string | undefined): ConstraintOperator {
 }
 
 function badConstraint(text: string, found: string): PeipkgError {
-  const shown = text.length <= 160 ? text : `${text.slice(0, 160)}…`;
+  const shown = excerpt(text);
   return ruleError("E_CONSTRAINT", `cannot parse constraint "${shown}": ${found}`);
 }

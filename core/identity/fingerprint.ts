@@ -1,5 +1,5 @@
 /** Key fingerprints: lowercase hex SHA-256 of a raw public key (F-KEY-04, F-KEY-05). */
-import { type ErrorRule, ruleError } from "../errors.ts";
+import { type ErrorRule, excerpt, ruleError } from "../errors.ts";
 
 declare const brand: unique symbol;
 
@@ -23,7 +23,7 @@ export function isFingerprint(text: string): text is Fingerprint {
  */
 export function parseFingerprint(text: string, rule: ErrorRule = "E_FINGERPRINT"): Fingerprint {
   if (isFingerprint(text)) return text;
-  const shown = text.length <= 80 ? text : `${text.slice(0, 80)}…`;
+  const shown = excerpt(text, 80);
   throw ruleError(rule, `cannot parse fingerprint "${shown}": expected 64 lowercase hex digits`);
 }
 

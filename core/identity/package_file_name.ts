@@ -1,5 +1,5 @@
 /** Names of package files: `<name>_<version>_<architecture>.peipkg` (F-FILE-01, F-FILE-02). */
-import { PeipkgError, ruleError } from "../errors.ts";
+import { excerpt, PeipkgError, ruleError } from "../errors.ts";
 import { type Architecture, parseArchitecture } from "./architecture.ts";
 import { type PackageName, parsePackageName } from "./package_name.ts";
 import { parseVersion, type Version } from "./version.ts";
@@ -44,6 +44,6 @@ export function parsePackageFileName(text: string): PackageFileName {
 }
 
 function badFileName(text: string, found: string): PeipkgError {
-  const shown = text.length <= 160 ? text : `${text.slice(0, 160)}…`;
+  const shown = excerpt(text);
   return ruleError("E_FILENAME", `cannot read package file name "${shown}": ${found}`);
 }

@@ -1,5 +1,5 @@
 /** Package names: the one identifier a package, a claim role and a conflict share (F-NAME-01 … F-NAME-06). */
-import { ruleError } from "../errors.ts";
+import { excerpt, ruleError } from "../errors.ts";
 
 declare const brand: unique symbol;
 
@@ -37,9 +37,4 @@ function describe(text: string): string {
   if (!/^[a-z0-9]/.test(text)) return "it must begin with a-z or 0-9";
   if (!/[a-z0-9+]$/.test(text)) return `it must end with a-z, 0-9 or "+"`;
   return `two separators ("-" or ".") touch`;
-}
-
-/** Keeps messages readable when hostile text is very long. */
-function excerpt(text: string): string {
-  return text.length <= 160 ? text : `${text.slice(0, 160)}…`;
 }

@@ -1,5 +1,5 @@
 /** References to named roots: dotted names, never paths (F-ROOT-01). */
-import { ruleError } from "../errors.ts";
+import { excerpt, ruleError } from "../errors.ts";
 
 declare const brand: unique symbol;
 
@@ -21,7 +21,7 @@ export function isRootReference(text: string): text is RootReference {
  */
 export function parseRootReference(text: string): RootReference {
   if (isRootReference(text)) return text;
-  const shown = text.length <= 160 ? text : `${text.slice(0, 160)}…`;
+  const shown = excerpt(text);
   throw ruleError(
     "E_ROOT_REF",
     `cannot parse root reference "${shown}": expected names of a-z, 0-9, "_" and "-" joined by single dots`,

@@ -2,7 +2,7 @@
  * Payload paths: relative, already clean, in NFC, bounded. Everything that later touches a disk takes a `SafePath`,
  * so no other room has to think about `..`, control characters or names that change when normalised.
  */
-import { type ErrorRule, type PeipkgError, ruleError } from "../errors.ts";
+import { type ErrorRule, excerpt, type PeipkgError, ruleError } from "../errors.ts";
 
 declare const brand: unique symbol;
 
@@ -169,7 +169,7 @@ const DESCRIPTIONS: ReadonlyMap<ErrorRule, string> = new Map<ErrorRule, string>(
 
 /** The error of a refused path; `text` may be any string. */
 export function pathError(text: string, rule: ErrorRule): PeipkgError {
-  const shown = text.length <= 160 ? text : `${text.slice(0, 160)}…`;
+  const shown = excerpt(text);
   const found = DESCRIPTIONS.get(rule) ?? "it breaks a path rule";
   return ruleError(rule, `cannot accept path "${shown}": ${found}`, { path: text });
 }

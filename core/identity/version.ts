@@ -3,7 +3,7 @@
  * deliberately not transitive in rare cases (F-CMP-09), so the highest of several versions is found by the fixed
  * scan of `highestVersion()` and never by a library sort.
  */
-import { ruleError } from "../errors.ts";
+import { excerpt, ruleError } from "../errors.ts";
 
 /** Holds the tokenised upstream; only this file can make a value that has it. */
 const segments: unique symbol = Symbol("segments");
@@ -160,10 +160,6 @@ function checkUpstream(text: string, upstream: string): string {
 
 function badVersion(text: string, found: string) {
   return ruleError("E_VERSION", `cannot parse version "${excerpt(text)}": ${found}`);
-}
-
-function excerpt(text: string): string {
-  return text.length <= 160 ? text : `${text.slice(0, 160)}…`;
 }
 
 /** F-CMP-02 … F-CMP-04. `upstream` is known to be ASCII letters, digits and separators. */

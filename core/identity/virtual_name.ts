@@ -1,5 +1,5 @@
 /** Virtual names: what dependencies ask for and provides entries offer (F-VNAME-01 … F-VNAME-04). */
-import { ruleError } from "../errors.ts";
+import { excerpt, ruleError } from "../errors.ts";
 
 declare const brand: unique symbol;
 
@@ -29,7 +29,7 @@ export function isVirtualName(text: string): text is VirtualName {
  */
 export function parseVirtualName(text: string): VirtualName {
   if (isVirtualName(text)) return text;
-  const shown = text.length <= 160 ? text : `${text.slice(0, 160)}…`;
+  const shown = excerpt(text);
   throw ruleError(
     "E_VNAME",
     `cannot parse name "${shown}": expected a package name, a capability such as "libssl.so.3" ` +
