@@ -1,6 +1,7 @@
 /** Worlds built to be hard: each is small to write and large to search. */
-import type { ResolutionProblem } from "../../core/resolver/problem.ts";
-import { problemOf } from "./resolution_world.ts";
+import { parsePackageName } from "../../core/identity/package_name.ts";
+import type { Candidate, ResolutionProblem } from "../../core/resolver/problem.ts";
+import { candidateOf, problemOf } from "./resolution_world.ts";
 import type { Dice } from "./random_world.ts";
 
 /** Worked example 91: a doomed conflict behind many free choices. */
@@ -20,6 +21,18 @@ export function chain(length: number, closed: boolean): ResolutionProblem {
     index + 1 < length ? `n${index} 1.0@O {d: n${index + 1}}` : `n${index} 1.0@O${closed ? " {d: n0}" : ""}`
   );
   return problemOf({ available: available.join("; "), installed: "", request: "install n0" });
+}
+
+/** A chain without end, made as it is asked for. */
+export function endlessChain(): ResolutionProblem {
+  const problem = problemOf({ available: "", installed: "", request: "install n0" });
+  const template = candidateOf("n0 1.0@O");
+  const named = (name: string): readonly Candidate[] => [{
+    ...template,
+    name: parsePackageName(name),
+    dependencies: [{ name: `n${Number(name.slice(1)) + 1}`, constraint: undefined }],
+  }];
+  return { ...problem, available: { named, providersOf: () => [], replacersOf: () => [], nearNames: () => [] } };
 }
 
 /** More packages than places, each place for one: no plan, and no short proof. */
