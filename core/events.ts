@@ -43,6 +43,8 @@ export type ProgressEvent =
   | {
     readonly kind: "over-age";
     readonly repository: string;
+    /** What is too old: the last refresh, or the index itself. */
+    readonly measured: "refresh" | "index";
     readonly ageDays: number | undefined;
     readonly limitDays: number;
   }

@@ -143,7 +143,8 @@ export async function ensureFresh(
       warnAll(access, [{ rule: "W_STALE_METADATA", text: ageError(handle, finding).message }]);
       continue;
     }
-    access.session.emit({ kind: "over-age", repository: handle, ageDays, limitDays });
+    const measured = finding.rule === "E_TRUST_AGE" ? "refresh" : "index";
+    access.session.emit({ kind: "over-age", repository: handle, measured, ageDays, limitDays });
     const [outcome] = (await refreshChosen(access, [configuration], granted)).results;
     const left = ageFinding(access, configuration);
     // R-AGE-04: only progress helps; "no newer index" is a failed refresh for every gate.

@@ -169,10 +169,7 @@ class AcquireRun {
           return await this.#verify(request, openByteSource(file, labelOf(request)), trust);
         }
         if (cache === undefined) throw new PeipkgError("internal", "the download directory was not created");
-        await this.#download(request, source, url, cache);
-        const file = openDownload(cache, source.hash);
-        if (file === undefined) throw ruleError("CACHE_IO", `cannot find the download of "${url}"`);
-        return await this.#verifyDownload(request, source, file, trust, cache);
+        return await this.#downloadAndVerify(request, source, url, trust, cache);
       } catch (error) {
         this.#context.session.signal.throwIfAborted();
         if (!isAbsence(error) && !isHashFailure(error)) throw error; // R-MIR-06
@@ -182,13 +179,36 @@ class AcquireRun {
     throw failure;
   }
 
+  /** A download pieced together from an earlier attempt is given a second chance as a whole. */
+  async #downloadAndVerify(
+    request: AcquireRequest,
+    source: AcquireSource & { readonly kind: "repository" },
+    url: string,
+    trust: PackageTrust,
+    cache: Directory,
+  ): Promise<AcquiredPackage> {
+    const isPieced = await this.#download(request, source, url, cache);
+    const verify = async () => {
+      const file = openDownload(cache, source.hash);
+      if (file === undefined) throw ruleError("CACHE_IO", `cannot find the download of "${url}"`);
+      return await this.#verifyDownload(request, source, file, trust, cache);
+    };
+    try {
+      return await verify();
+    } catch (error) {
+      if (!isPieced || !isHashFailure(error)) throw error;
+      await this.#download(request, source, url, cache);
+      return await verify();
+    }
+  }
+
   async #download(
     request: AcquireRequest,
     source: AcquireSource & { readonly kind: "repository" },
     url: string,
     cache: Directory,
-  ): Promise<void> {
-    await downloadPackage(this.#context, cache, {
+  ): Promise<boolean> {
+    const isPieced = await downloadPackage(this.#context, cache, {
       url,
       repository: source.configuration.handle,
       allowInsecureTransport: source.configuration.allowInsecureTransport,
@@ -200,6 +220,7 @@ class AcquireRun {
       },
     });
     this.#fetched++;
+    return isPieced;
   }
 
   /** A download that does not verify is deleted, so that the next attempt starts anew (T-VERIFY-07). */

@@ -37,6 +37,7 @@ export function downloadName(hash: string): string {
  * Downloads one file.
  *
  * @param directory `CACHE/packages`.
+ * @returns Whether it went on from an earlier attempt: such bytes may be what a power cut left of them.
  * @throws {PeipkgError} `transport` (`E_LIMIT_COMPRESSED`, `E_HTTP_STATUS`, `E_NETWORK`, …), `io` (`CACHE_IO`),
  * `no-space` (`DISK_SPACE`)
  */
@@ -44,13 +45,15 @@ export async function downloadPackage(
   context: RepositoryContext,
   directory: Directory,
   request: DownloadRequest,
-): Promise<void> {
+): Promise<boolean> {
   const partial = `${request.hash}.part`;
   const tag = `${request.hash}.etag`;
   try {
+    const found = directory.status(partial)?.sizeBytes ?? 0;
     await withRetries(context, request.url, () => attemptDownload(context, directory, request, partial, tag));
     directory.rename(partial, directory, downloadName(request.hash));
     removeIfThere(directory, tag);
+    return found > 0;
   } catch (error) {
     if (error instanceof PeipkgError && error.detail.rule === "E_LIMIT_COMPRESSED") {
       removeIfThere(directory, partial);

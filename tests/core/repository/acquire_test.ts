@@ -194,11 +194,12 @@ Deno.test("R-HTTP-07: a range that was not asked for, and 416, start the downloa
   );
   assert.deepEqual(await scene.acquire(["tool"]), ["tool main"]);
   Deno.removeSync(cache, { recursive: true });
-  // Bytes left by somebody else are part of the file that is hashed in the end.
+  // What a power cut left of an earlier attempt is part of the file that is hashed in the end; then it starts anew.
   leave(new Uint8Array(100).fill(7));
   scene.server.behaviours.delete(FILE);
-  await assert.rejects(scene.acquire(["tool"]), fails("E_PKG_HASH"));
+  scene.server.requests.length = 0;
   assert.deepEqual(await scene.acquire(["tool"]), ["tool main"]);
+  assert.deepEqual(scene.server.requests, [FILE, FILE]);
 });
 
 Deno.test("R-NET-03, R-HTTP-05: one failing download ends the others and keeps nothing", async () => {
