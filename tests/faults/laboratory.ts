@@ -16,9 +16,11 @@ export interface Scenario {
   readonly world?: WorldOptions;
   readonly setup?: (world: World) => Promise<unknown>;
   readonly act: (world: World) => Promise<unknown>;
+  /** A claim link is restored as a new link with the old text, not as the old object (T-ROLL-44). */
+  readonly repoints?: boolean;
 }
 
-type Outcome = { readonly tree: Record<string, string>; readonly rows: string };
+type Outcome = { readonly exact: Record<string, string>; readonly tree: Record<string, string>; readonly rows: string };
 
 /** Cut points per scenario and kind: `PEIPKG_TEST_BUDGET` multiplies them. */
 export const BUDGET = Number(Deno.env.get("PEIPKG_TEST_BUDGET") ?? "1");
@@ -184,6 +186,10 @@ export class Laboratory implements Disposable {
     const found = observe(this.world);
     const label = `${this.scenario.name}: ${what}: ${expected === this.after ? "as after" : "as before"}`;
     assert.deepEqual(found.tree, expected.tree, label);
+    // What existed before is not only equal: it is the same object, with the same time (T-ROLL-06).
+    if (expected === this.before && this.scenario.repoints !== true) {
+      assert.deepEqual(found.exact, expected.exact, label);
+    }
     assert.equal(found.rows, expected.rows, label);
   }
 
@@ -200,6 +206,11 @@ export function spread(count: number, limit: number): readonly number[] {
 
 /** The tree without kept content: a backup that could not be kept is a notice, not a failure (T-RETAIN-04). */
 function observe(world: World): Outcome {
-  const tree = Object.entries(world.tree()).filter(([path]) => !path.includes("/.peipkg-retained"));
-  return { tree: Object.fromEntries(tree), rows: world.rows() };
+  const lasting = (tree: Record<string, string>): Record<string, string> =>
+    Object.fromEntries(Object.entries(tree).filter(([path]) => !path.includes("/.peipkg-retained")));
+  return {
+    tree: lasting(world.tree()),
+    exact: lasting(world.tree({ inodes: true, times: true })),
+    rows: world.rows(),
+  };
 }

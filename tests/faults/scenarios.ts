@@ -155,6 +155,7 @@ export const SCENARIOS: readonly Scenario[] = [
   },
   {
     name: "a role passes to another provider and gains a consumer",
+    repoints: true,
     setup: (world) => world.run([{ kind: "install", package: LOREGD }]),
     act: (world) =>
       world.run([{ kind: "install", package: ALTREGD }, { kind: "install", package: CONSUMER }], {

@@ -20,7 +20,7 @@ async function refusal(world: World, spec: PackageSpec, options: RunOptions = {}
   return error;
 }
 
-Deno.test("T-COLL-02: a path of another installed package is refused, naming both", async () => {
+Deno.test("T-COLL-02, F-DST-11: a path of another installed package is refused, naming both", async () => {
   using world = new World();
   await world.run([{ kind: "install", package: ONE }]);
   const error = await refusal(world, TWO);
