@@ -397,12 +397,13 @@ Deno.test("R-POL-03, R-POL-05, R-POL-06, R-TRANS-04: unsigned mode warns each ti
   assert.deepEqual(stateOf(world)?.keys, []);
 });
 
-Deno.test("R-TRANS-02, R-TRANS-04: plain http warns at every use, switching it on in the file is elevated", async () => {
+Deno.test("R-TRANS-02, R-TRANS-03, R-TRANS-04: plain http warns at every use, switching it on in the file is elevated", async () => {
   using scene = await begin();
   const { world, repository } = scene;
   const base = "http://pkgs.test.invalid/main";
   world.serve = serveFiles(base, repository.directory);
   await world.add({ handle: "main", baseUrl: base, anchors: [scene.anchor], insecure: true });
+  assert.deepEqual(world.audited.map((event) => event.type), ["peipkg.repo-add"]); // part of that trust decision
   world.takeWarnings();
   assert.equal(await scene.load(), "ok");
   assert.ok(world.takeWarnings().includes("W_INSECURE_TRANSPORT"));
@@ -410,6 +411,13 @@ Deno.test("R-TRANS-02, R-TRANS-04: plain http warns at every use, switching it o
   const text = Deno.readTextFileSync(file);
   Deno.writeTextFileSync(file, text.replace("allow_insecure_transport = true\n", ""));
   assert.equal(await scene.refresh(), "E_INSECURE_TRANSPORT");
+  // Accepted once without the flag, the flag is a weakening when it comes back.
+  const disk = `base_url = "file://${repository.directory}"\ntrust_anchors = ["${scene.anchor}"]\n`;
+  Deno.writeTextFileSync(file, disk);
+  assert.equal(await scene.refresh(), "unchanged");
+  Deno.writeTextFileSync(file, text);
+  assert.deepEqual(pendingWeakenings(world.open()).map((item) => item.action), ["AUTH_INSECURE_TOGGLE"]);
+  assert.equal(await scene.refresh(), "E_AUTH_REQUIRED");
 });
 
 Deno.test("R-POL-02: with an anchor a missing signature is an error, not unsigned mode", async () => { // C27

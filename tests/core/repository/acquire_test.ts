@@ -3,6 +3,7 @@ import { PeipkgError } from "../../../core/errors.ts";
 import { parseArchitecture } from "../../../core/identity/architecture.ts";
 import { parsePackageName } from "../../../core/identity/package_name.ts";
 import { parseVersion } from "../../../core/identity/version.ts";
+import { acquirePackages } from "../../../core/repository/acquire.ts";
 import { acquirePlanned, loadAvailable } from "../../../core/operations/available.ts";
 import { refreshRepositories } from "../../../core/operations/refresh.ts";
 import { packagesNamed } from "../../../core/store/catalogue.ts";
@@ -242,7 +243,7 @@ Deno.test("R-MIR-06: a mirror can be absent, not wrong", async () => {
   assert.equal(server.requests.filter((path) => path === "index/active.json.sig").length, 2);
 });
 
-Deno.test("R-MIR-05, R-TRANS-05: packages of a file: repository are read where they are, without a warning", async () => {
+Deno.test("R-MIR-03, R-MIR-05, R-TRANS-05: packages of a file: repository are read where they are, without a warning", async () => {
   await using scene = await begin();
   scene.world.takeWarnings();
   await scene.world.add({
@@ -267,6 +268,66 @@ Deno.test("R-MIR-05, R-TRANS-05: packages of a file: repository are read where t
   assert.equal(item?.repository, "disk");
   item?.[Symbol.dispose]();
   assert.deepEqual(scene.cached(), []);
+  // R-MIR-03: a mirror that lacks the file says so when the file is wanted.
+  Deno.removeSync(`${scene.repository.directory}/${FILE}`);
+  const again = {
+    ...available,
+    repositories: available.repositories.filter(({ configuration }) => configuration.handle === "disk"),
+  };
+  await assert.rejects(
+    acquirePlanned(workspace, again, [{
+      name: parsePackageName(row.name),
+      version: parseVersion(row.version),
+      architecture: parseArchitecture(row.architecture),
+      hash: row.hash,
+      origin: { kind: "repository", repository: "disk" },
+    }], "x86_64"),
+    fails("E_FILE_FETCH"),
+  );
+});
+
+Deno.test("R-PKG-07: a package no index lists is not fetched, however well it is signed", async () => {
+  await using scene = await begin();
+  const workspace = scene.world.open();
+  const available = await loadAvailable(workspace, { dryRun: false, allowStale: false, gated: false });
+  scene.server.requests.length = 0;
+  const wanted = {
+    name: parsePackageName("tool"),
+    version: parseVersion("1-1"),
+    architecture: parseArchitecture("x86_64"),
+    hash: "0".repeat(64),
+    origin: { kind: "repository" as const, repository: "main" },
+  };
+  await assert.rejects(acquirePlanned(workspace, available, [wanted], "x86_64"), fails("PLAN_STALE"));
+  assert.deepEqual(scene.server.requests, []);
+});
+
+Deno.test("R-PKG-04: content beyond the size the index gives is refused while it is unpacked", async () => {
+  await using scene = await begin();
+  const workspace = scene.world.open();
+  const available = await loadAvailable(workspace, { dryRun: false, allowStale: false, gated: false });
+  const [repository] = available.repositories;
+  const row = workspace.read((database) => database === undefined ? undefined : packagesNamed(database, "tool")[0]);
+  assert.ok(repository !== undefined && row !== undefined);
+  const settings = { ...workspace.settings, maxDecompressedBytes: 1000 };
+  const context = {
+    session: workspace.session,
+    settings,
+    startedAt: workspace.startedAt,
+    certificates: undefined,
+    rate: workspace.rate,
+    openCache: (area: "metadata" | "packages" | "advisories", create: boolean) => workspace.openCache(area, create),
+  };
+  const request = {
+    name: parsePackageName("tool"),
+    version: parseVersion("1-1"),
+    architecture: parseArchitecture("x86_64"),
+    source: { ...repository, ...row, kind: "repository" as const },
+  };
+  await assert.rejects(
+    acquirePackages(context, [request]),
+    fails("E_LIMIT_DECOMPRESSED"),
+  );
 });
 
 Deno.test("progress events of a download name the package and grow to the total", async () => {
