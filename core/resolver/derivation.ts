@@ -71,6 +71,7 @@ export type RejectionSuggestion =
   | { readonly kind: "unlock"; readonly name: string }
   | { readonly kind: "allow-critical"; readonly name: string }
   | { readonly kind: "version"; readonly name: string; readonly version: string; readonly repository: string }
+  /** Leave this name out of the request (`--exclude` in a full upgrade). */
   | { readonly kind: "without"; readonly name: string };
 
 /** Why there is no plan. Lists are in the order they are shown. */

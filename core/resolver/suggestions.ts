@@ -130,8 +130,18 @@ function repositoryOf(plan: Plan, name: string): string {
   return "";
 }
 
-/** The rest of a request of several names, when one of them is what fails. */
+/** The rest of a request of several names, or of a full upgrade, when one of them is what fails. */
 function* withoutOne(rejection: Rejection, problem: ResolutionProblem): Generator<Attempt> {
+  const all = problem.requests.find((request) => request.kind === "upgrade-all");
+  const target = rejection.chain[0]?.startsWith("upgrade ") === true ? rejection.chain[0].slice("upgrade ".length) : "";
+  if (all?.kind === "upgrade-all" && problem.installed.get(target) !== undefined) {
+    const altered: Request = { ...all, exclude: [...all.exclude ?? [], target] };
+    yield {
+      problem: { ...problem, requests: problem.requests.map((request) => request === all ? altered : request) },
+      offer: () => ({ kind: "without", name: target }),
+    };
+    return;
+  }
   const named = problem.requests.filter((request) => request.kind === "install" || request.kind === "upgrade");
   if (named.length < 2) return;
   const failing = named.find((request) => rejection.chain[0] === `${request.kind} ${request.name}`);

@@ -608,3 +608,38 @@ Deno.test("S-DOWN-01, S-EXPL-01: solve() takes a package listed in active and ar
   assert.ok(answer.kind === "rejection");
   assert.deepEqual(answer.considered.map((item) => item.version), ["1.0-1"]);
 });
+
+Deno.test("S-DET-03: solve() asks the installed set only for what the request touches", () => {
+  const installed = Array.from({ length: 500 }, (_, index) => `n${index} 1.0@O {d: n${index + 1}}`);
+  const problem = problemOf({
+    available: "app 1.0@O {d: lib >= 2}; lib 2.0@O",
+    installed: [...installed, "n500 1.0@O", "lib 1.0@O", "user 1.0@O {d: lib}"].join("; "),
+    request: "install app",
+  });
+  const asked = new Set<string>();
+  const watched = { ...problem.installed };
+  const noting = <T>(lookup: (name: string) => T) => (name: string): T => {
+    asked.add(name);
+    return lookup(name);
+  };
+  watched.get = noting(problem.installed.get);
+  watched.providersOf = noting(problem.installed.providersOf);
+  watched.dependentsOn = noting(problem.installed.dependentsOn);
+  watched.conflictingWith = noting(problem.installed.conflictingWith);
+  watched.names = () => assert.fail("all names were asked for");
+  watched.breakage = () => [];
+  const answer = solve({ ...problem, installed: watched });
+  assert.ok(answer.kind === "plan");
+  assert.equal(answerText(answer), "↑lib 1.0→2.0@O, +app 1.0@O");
+  assert.deepEqual([...asked].sort(), ["app", "lib"]);
+});
+
+Deno.test("S-UPG-05, S-EXPL-01: solve() offers to leave out the one target a full upgrade fails on", () => {
+  const rejection = rejectionOf({
+    available: "lib 2.0@O; zlib 1.1@O",
+    installed: "app 1.0@O {d: lib < 2}; lib 1.0@O; zlib 1.0@O",
+    request: "upgrade",
+  });
+  assert.equal(rejection.rule, "E_BREAKS_DEPENDENT");
+  assert.deepEqual(rejection.suggestions, [{ kind: "without", name: "lib" }]);
+});
