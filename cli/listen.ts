@@ -2,25 +2,35 @@
  * What the library reports while it works, handed to the screen: as events for a program, as warnings, narration and
  * a progress line for a person.
  */
-import type { Emit, ProgressEvent, WarningRule } from "../mod.ts";
+import type { Emit, Phase, ProgressEvent, WarningRule } from "../mod.ts";
 import { escapeText } from "./escape.ts";
 import type { Screen } from "./screen.ts";
 
 /** Byte updates of one step, at most four a second (6.3). */
 const UPDATE_MILLISECONDS = 250;
 
-const PHASE_VERBS = {
+const PHASE_VERBS: Readonly<Record<Phase, string>> = {
   fetch: "fetching",
   verify: "verifying",
   stage: "staging",
   apply: "applying",
   commit: "committing",
   finish: "finishing",
-} as const;
+};
 
-type Step = Extract<ProgressEvent, { readonly kind: "progress" }>;
+export type Step = Extract<ProgressEvent, { readonly kind: "progress" }>;
 type RepositoryEvent = Extract<ProgressEvent, { readonly kind: "repository" }>;
 type FileEvent = Extract<ProgressEvent, { readonly kind: "file" }>;
+
+/** `fetching nginx 1.27.5-1`, unescaped. */
+export function stepSubject(step: Step): string {
+  return [PHASE_VERBS[step.phase], step.subject, step.version].filter((word) => word !== undefined).join(" ");
+}
+
+/** The plain line for one step where nothing can be redrawn: `fetching nginx 1.27.5-1 (3/12)` (C-PROG-04). */
+export function renderStep(step: Step): string {
+  return `${stepSubject(step)} (${step.step}/${step.steps})`;
+}
 
 function repositoryFields(event: RepositoryEvent): Readonly<Record<string, unknown>> {
   return {
@@ -75,10 +85,7 @@ export function listenFor(
         bytes_total: event.bytesTotal,
       });
     }
-    if (isNew && screen.isHuman) {
-      const words = [PHASE_VERBS[event.phase], event.subject, event.version].filter((word) => word !== undefined);
-      screen.narrate(`${words.join(" ")} (${event.step}/${event.steps})`);
-    }
+    if (isNew && screen.isHuman) screen.narrate(renderStep(event));
     current = step;
   };
 

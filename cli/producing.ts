@@ -1,6 +1,6 @@
 /** What the producer tools' commands share: required options, keys, the time to record (cli.md section 12). */
 import { formatTimestamp, isFingerprint, readSigningKey, type SigningKey } from "../mod.ts";
-import { type ParsedArguments, UsageError } from "./arguments.ts";
+import { optionText, type ParsedArguments, UsageError } from "./arguments.ts";
 import type { Invocation } from "./invocation.ts";
 
 /** Destination profile of producer tools; they read no configuration. */
@@ -8,21 +8,9 @@ export const PRODUCER_LAYOUT = "base";
 
 const TIMESTAMP_REGEXP = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z$/;
 
-/** A text option's value. */
-export function textOption(args: ParsedArguments, name: string): string | undefined {
-  const value = args.options[name];
-  return typeof value === "string" ? value : undefined;
-}
-
-/** Values of a repeatable option. */
-export function listOption(args: ParsedArguments, name: string): readonly string[] {
-  const value = args.options[name];
-  return Array.isArray(value) ? value : [];
-}
-
 /** @throws {UsageError} when the option is missing */
 export function requiredOption(args: ParsedArguments, name: string): string {
-  const value = textOption(args, name);
+  const value = optionText(args.options, name);
   if (value !== undefined && value !== "") return value;
   throw new UsageError(args.words, `option --${name} is required`, { path: args.path });
 }
@@ -37,7 +25,7 @@ export function readFingerprint(args: ParsedArguments, text: string): string {
 /** Path of the signing key: the option, else `PEIPKG_SIGN_KEY`. */
 export function signKeyPath({ args, world }: Invocation): string | undefined {
   const variable = world.environment.get("PEIPKG_SIGN_KEY");
-  return textOption(args, "sign-key") ?? (variable === "" ? undefined : variable);
+  return optionText(args.options, "sign-key") ?? (variable === "" ? undefined : variable);
 }
 
 /** Opens the signing key, which is required. @throws {UsageError} */
@@ -48,7 +36,7 @@ export async function openSignKey(invocation: Invocation): Promise<SigningKey> {
 
 /** The time to record: `--timestamp`, else `SOURCE_DATE_EPOCH`. */
 export function givenTimestamp({ args, world }: Invocation): string | undefined {
-  const typed = textOption(args, "timestamp");
+  const typed = optionText(args.options, "timestamp");
   if (typed !== undefined) {
     if (TIMESTAMP_REGEXP.test(typed)) return typed;
     throw new UsageError(args.words, `"${typed}" is not a time of the form 2026-01-02T03:04:05Z`, { path: args.path });

@@ -200,10 +200,12 @@ export class Screen {
    */
   async ask(question: Question, freshOnly = false): Promise<string | undefined> {
     const stream = this.#promptStream;
+    // Before the question is shown: an answer given at once to what is on the screen counts.
+    if (freshOnly) await this.terminal.discardTyped();
     for (const line of question.before) this.#write(stream, `${line}\n`);
     this.#write(stream, question.prompt);
     this.atPrompt = true;
-    const answer = await this.terminal.readLine(this.signal, freshOnly);
+    const answer = await this.terminal.readLine(this.signal);
     this.atPrompt = false;
     if (!this.terminal.isTerminal("stdin")) this.#write(stream, "\n");
     return answer;

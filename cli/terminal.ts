@@ -28,11 +28,12 @@ export interface Terminal {
   /**
    * One line from standard input without its end.
    *
-   * @param freshOnly Throws away what was typed before the call (C-AUTH-03).
    * @returns `undefined` at the end of input and for a line over 1024 bytes (C-PROMPT-01).
    * @throws The signal's reason when it is aborted while waiting.
    */
-  readLine(signal: AbortSignal, freshOnly?: boolean): Promise<string | undefined>;
+  readLine(signal: AbortSignal): Promise<string | undefined>;
+  /** Throws away what was typed before a question was shown (C-AUTH-03). */
+  discardTyped(): Promise<void>;
   /** All of standard input, at most `limitBytes`; `undefined` when there is more. */
   readAll(limitBytes: number): Promise<Uint8Array | undefined>;
 }
@@ -163,10 +164,8 @@ export function realTerminal(): Terminal {
     },
     write: (stream, text) => writeBytes(stream, encoder.encode(text)),
     writeBytes,
-    readLine: async (signal, freshOnly) => {
-      if (freshOnly === true) await reader.discard();
-      return await reader.line(signal);
-    },
+    readLine: (signal) => reader.line(signal),
+    discardTyped: () => reader.discard(),
     readAll: (limitBytes) => reader.rest(limitBytes),
   };
 }

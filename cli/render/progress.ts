@@ -5,8 +5,8 @@
  * @see C-PROG-01 to C-PROG-05
  */
 import stringWidth from "string-width";
-import type { Phase, ProgressEvent } from "../../mod.ts";
 import { escapeText } from "../escape.ts";
+import { type Step, stepSubject } from "../listen.ts";
 import type { ProgressDisplay } from "../screen.ts";
 import type { Terminal } from "../terminal.ts";
 import { renderSize } from "./sizes.ts";
@@ -16,35 +16,13 @@ const REDRAW_MILLISECONDS = 100;
 const RATE_MILLISECONDS = 500;
 const CLEAR_LINE = "\r\x1b[K";
 
-const PHASE_VERBS: Readonly<Record<Phase, string>> = {
-  fetch: "fetching",
-  verify: "verifying",
-  stage: "staging",
-  apply: "applying",
-  commit: "committing",
-  finish: "finishing",
-};
-
-type Step = Extract<ProgressEvent, { readonly kind: "progress" }>;
-
-/** `fetching nginx 1.27.5-1` */
-function stepSubject(step: Step): string {
-  const words = [PHASE_VERBS[step.phase], step.subject, step.version].filter((word) => word !== undefined);
-  return words.map(escapeText).join(" ");
-}
-
-/** The plain line for one step where nothing can be redrawn: `fetching nginx 1.27.5-1 (3/12)` (C-PROG-04). */
-export function renderStep(step: Step): string {
-  return `${stepSubject(step)} (${step.step}/${step.steps})`;
-}
-
 /**
  * The progress line of a step (C-PROG-03).
  *
  * @param rate Bytes per second; `undefined` while it is not known.
  */
 export function renderProgress(step: Step, rate: number | undefined): string {
-  const parts = [`[${step.step}/${step.steps}] ${stepSubject(step)}`];
+  const parts = [`[${step.step}/${step.steps}] ${escapeText(stepSubject(step))}`];
   const { bytes, bytesTotal } = step;
   if (bytes !== undefined) {
     // C-PROG-05: without a length there is no percentage.
@@ -82,6 +60,7 @@ export function createProgressDisplay(terminal: Terminal, monotonic: () => numbe
   let drawn = "";
   let last = -Infinity;
   let subject = "";
+  let transaction: number | undefined;
   let measured = { at: 0, bytes: 0 };
   const draw = (text: string): void => {
     // One column stays free: a full line would make some terminals wrap.
@@ -109,9 +88,9 @@ export function createProgressDisplay(terminal: Terminal, monotonic: () => numbe
       // A closed stderr must not stop the work it reports on.
       try {
         if (event.kind === "progress" && event.phase !== "commit" && event.phase !== "finish") showStep(event);
-        else if (event.kind === "transaction") subject = String(event.id);
+        else if (event.kind === "transaction") transaction = event.id;
         else if (event.kind === "side-effects") draw(`running side effects: ${event.names.map(escapeText).join(", ")}`);
-        else if (event.kind === "progress" && event.phase === "commit") draw(escapeText(commitText(event)));
+        else if (event.kind === "progress" && event.phase === "commit") draw(commitText(transaction));
       } catch (error) {
         if (!(error instanceof Error && error.name === "ClosedStreamError")) throw error;
       }
@@ -129,6 +108,6 @@ export function createProgressDisplay(terminal: Terminal, monotonic: () => numbe
 }
 
 /** `committing transaction 51` */
-function commitText(step: Step): string {
-  return step.subject === undefined ? "committing" : `committing transaction ${step.subject}`;
+function commitText(transaction: number | undefined): string {
+  return transaction === undefined ? "committing" : `committing transaction ${transaction}`;
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { listenFor } from "../../cli/listen.ts";
+import { listenFor, renderStep } from "../../cli/listen.ts";
 import { elevatedQuestion, isYes, modifiedQuestion, parseModifiedAnswer, ROUTINE_QUESTION } from "../../cli/prompt.ts";
-import { createProgressDisplay, cutToWidth, renderProgress, renderStep } from "../../cli/render/progress.ts";
+import { createProgressDisplay, cutToWidth, renderProgress } from "../../cli/render/progress.ts";
 import { Screen, type ScreenMode } from "../../cli/screen.ts";
 import { LineReader, type Terminal } from "../../cli/terminal.ts";
 import { WARNING_CODES } from "../../mod.ts";
@@ -182,4 +182,31 @@ Deno.test("C-PROG-04: -v gives one plain line per step on stderr", () => {
   emit(step);
   emit({ ...step, bytes: 5 });
   assert.equal(terminal.output.stderr, "peipkg: fetching nginx 1.27.5-1 (3/12)\n");
+});
+
+Deno.test("C-PROG-03: committing and side effects have lines of their own", () => {
+  const terminal = recordedTerminal({ terminals: ["stderr"] });
+  const display = createProgressDisplay(terminal, () => 0);
+  display.show({ kind: "transaction", id: 51 });
+  display.show({ kind: "progress", phase: "commit", step: 1, steps: 1 });
+  display.show({ kind: "side-effects", names: ["ldconfig", "man-db"] });
+  display.erase();
+  assert.equal(
+    terminal.output.stderr,
+    "\r\x1b[Kcommitting transaction 51\r\x1b[Krunning side effects: ldconfig, man-db\r\x1b[K",
+  );
+});
+
+Deno.test("C-AUTH-03: what was typed ahead is thrown away, what is typed after the question is not", async () => {
+  const encoder = new TextEncoder();
+  const early = [encoder.encode("y\ny\n"), encoder.encode("y\n")];
+  let answer: (chunk: Uint8Array) => void = () => {};
+  const reader = new LineReader(() => {
+    const chunk = early.shift();
+    return chunk === undefined ? new Promise((resolve) => answer = resolve) : Promise.resolve(chunk);
+  });
+  await reader.discard();
+  const line = reader.line(new AbortController().signal);
+  answer(encoder.encode("no\n"));
+  assert.equal(await line, "no");
 });

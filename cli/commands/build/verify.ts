@@ -1,8 +1,9 @@
 /** `peipkg-build verify` */
 import { type FileVerification, verifyPackageFile } from "../../../mod.ts";
+import { optionList } from "../../arguments.ts";
 import { escapeText } from "../../escape.ts";
 import type { Invocation } from "../../invocation.ts";
-import { listOption, PRODUCER_LAYOUT, readFingerprint } from "../../producing.ts";
+import { PRODUCER_LAYOUT, readFingerprint } from "../../producing.ts";
 
 /** One line of the JSON lists of a checking command. */
 interface Finding {
@@ -21,8 +22,8 @@ export async function run(invocation: Invocation): Promise<0 | 1> {
   const { args, screen } = invocation;
   const session = await invocation.session();
   const expectation = {
-    keys: listOption(args, "key"),
-    fingerprints: listOption(args, "fingerprint").map((item) => readFingerprint(args, item)),
+    keys: optionList(args.options, "key"),
+    fingerprints: optionList(args.options, "fingerprint").map((item) => readFingerprint(args, item)),
     requireSignature: args.options["require-signature"] === true,
   };
   const issues: Finding[] = [];

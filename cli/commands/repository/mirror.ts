@@ -1,16 +1,16 @@
 /** `peipkg-repo mirror` */
 import { mirrorRepository, parseBaseUrl, RateLimit, resolveSettings } from "../../../mod.ts";
-import { hasFlag, UsageError } from "../../arguments.ts";
+import { hasFlag, optionList, UsageError } from "../../arguments.ts";
 import { BUILD_INFO } from "../../build_info.ts";
 import { escapeText } from "../../escape.ts";
 import type { Invocation } from "../../invocation.ts";
-import { listOption, PRODUCER_LAYOUT, readFingerprint } from "../../producing.ts";
+import { PRODUCER_LAYOUT, readFingerprint } from "../../producing.ts";
 
 export async function run(invocation: Invocation): Promise<0 | 1> {
   const { args, screen, world } = invocation;
   const { options } = args;
   const [url = "", directory = ""] = args.operands;
-  const anchors = listOption(args, "anchor").map((text) => readFingerprint(args, text));
+  const anchors = optionList(args.options, "anchor").map((text) => readFingerprint(args, text));
   if (anchors.length === 0) {
     throw new UsageError(args.words, "at least one --anchor is required", { path: args.path });
   }
@@ -31,7 +31,7 @@ export async function run(invocation: Invocation): Promise<0 | 1> {
     rate: new RateLimit(settings.fetchRateBytesPerSecond),
     openCache: () => undefined,
   };
-  const packages = listOption(args, "package");
+  const packages = optionList(args.options, "package");
   const result = await mirrorRepository({ session, layout: PRODUCER_LAYOUT }, network, {
     baseUrl: parseBaseUrl(url),
     directory,

@@ -1,20 +1,21 @@
 /** `peipkg-repo publish` */
 import { publishRepository } from "../../../mod.ts";
+import { optionList, optionText } from "../../arguments.ts";
 import { escapeText } from "../../escape.ts";
 import type { Invocation } from "../../invocation.ts";
-import { listOption, openSignKey, PRODUCER_LAYOUT, requiredTimestamp, textOption } from "../../producing.ts";
+import { openSignKey, PRODUCER_LAYOUT, requiredTimestamp } from "../../producing.ts";
 
 export async function run(invocation: Invocation): Promise<0 | 1> {
   const { args, screen } = invocation;
-  const urlTemplate = textOption(args, "url-template");
-  const out = textOption(args, "out");
+  const urlTemplate = optionText(args.options, "url-template");
+  const out = optionText(args.options, "out");
   const result = await publishRepository({ session: await invocation.session(), layout: PRODUCER_LAYOUT }, {
     directory: args.operands[0] ?? "",
     signingKey: await openSignKey(invocation),
     timestamp: requiredTimestamp(invocation),
     ...(urlTemplate === undefined ? {} : { urlTemplate }),
     ...(out === undefined ? {} : { out }),
-    withdraw: listOption(args, "withdraw"),
+    withdraw: optionList(args.options, "withdraw"),
     rebuild: args.options.rebuild === true,
     refreshDate: args.options["refresh-date"] === true,
   });

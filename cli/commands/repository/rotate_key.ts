@@ -1,9 +1,9 @@
 /** `peipkg-repo rotate-key` */
 import { changeKeys, groupFingerprint, type KeyChange, type KeyRequest, readSigningKey } from "../../../mod.ts";
-import { UsageError } from "../../arguments.ts";
+import { optionText, UsageError } from "../../arguments.ts";
 import { escapeText } from "../../escape.ts";
 import type { Invocation } from "../../invocation.ts";
-import { openSignKey, PRODUCER_LAYOUT, readFingerprint, requiredTimestamp, textOption } from "../../producing.ts";
+import { openSignKey, PRODUCER_LAYOUT, readFingerprint, requiredTimestamp } from "../../producing.ts";
 
 const DEFAULT_VALID_DAYS = 30;
 
@@ -13,9 +13,9 @@ type Change = KeyRequest extends infer Request
 
 async function readChange(invocation: Invocation): Promise<Change> {
   const { args } = invocation;
-  const newKey = textOption(args, "new-key");
-  const revoke = textOption(args, "revoke");
-  const drop = textOption(args, "drop");
+  const newKey = optionText(args.options, "new-key");
+  const revoke = optionText(args.options, "revoke");
+  const drop = optionText(args.options, "drop");
   const days = args.options["valid-days"];
   if (newKey !== undefined) {
     const isLoose = args.options["allow-loose-key"] === true;

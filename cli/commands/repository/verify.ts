@@ -1,17 +1,18 @@
 /** `peipkg-repo verify` */
 import { checkRepository } from "../../../mod.ts";
+import { optionList, optionText } from "../../arguments.ts";
 import { escapeText } from "../../escape.ts";
 import type { Invocation } from "../../invocation.ts";
-import { listOption, PRODUCER_LAYOUT, readFingerprint, textOption } from "../../producing.ts";
+import { PRODUCER_LAYOUT, readFingerprint } from "../../producing.ts";
 
 export async function run(invocation: Invocation): Promise<0 | 1> {
   const { args, screen } = invocation;
   const session = await invocation.session();
-  const mode = textOption(args, "mode");
+  const mode = optionText(args.options, "mode");
   const { issues, warnings } = await checkRepository({ session, layout: PRODUCER_LAYOUT }, {
     directory: args.operands[0] ?? "",
     mode: mode === "metadata" || mode === "hashes" ? mode : "both",
-    anchors: listOption(args, "anchor").map((item) => readFingerprint(args, item)),
+    anchors: optionList(args.options, "anchor").map((item) => readFingerprint(args, item)),
     now: session.system.now(),
   });
   screen.document({ ok: issues.length === 0, issues, warnings });

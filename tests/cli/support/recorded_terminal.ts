@@ -32,9 +32,10 @@ export function recordedTerminal(
     width: () => setup.width ?? 80,
     write,
     writeBytes: (stream, bytes) => write(stream, decoder.decode(bytes)),
-    readLine: (signal, freshOnly) => {
-      if (freshOnly === true) discards.count += 1;
-      return reader.line(signal);
+    readLine: (signal) => reader.line(signal),
+    discardTyped: () => {
+      discards.count += 1;
+      return Promise.resolve();
     },
     readAll: (limitBytes) => reader.rest(limitBytes),
   };
