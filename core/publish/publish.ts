@@ -34,6 +34,8 @@ export interface PublishRequest {
   readonly withdraw?: readonly string[];
   /** Hash every indexed file again. */
   readonly rebuild?: boolean;
+  /** The index version is at least this, and higher than the last. */
+  readonly minimumIndexVersion?: number;
   /** Publish though nothing is new (R-PROD-07). */
   readonly refreshDate?: boolean;
 }
@@ -78,7 +80,7 @@ export async function publishRepository(context: PublishContext, request: Publis
   const fresh = new Set(found.map((item) => item.entry.name));
   const listed = new Set(oldActive.packages.map((entry) => entry.name));
   const active = newest(archive).filter(({ name }) => !withdraw.has(name) && (listed.has(name) || fresh.has(name)));
-  const indexVersion = previousVersion + 1;
+  const indexVersion = Math.max(previousVersion + 1, request.minimumIndexVersion ?? 0);
   const head = { repositoryName: descriptor.repositoryName, indexVersion, generatedAt: request.timestamp };
   const { signingKey } = request;
   const bytes = {

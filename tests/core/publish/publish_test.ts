@@ -2,6 +2,8 @@ import { strict as assert } from "node:assert";
 import { PeipkgError } from "../../../core/errors.ts";
 import { openSigningKey, readPrivateKey, readPublicKey } from "../../../core/format/keys.ts";
 import { createKeyFiles } from "../../../core/publish/keygen.ts";
+import { writeBundle } from "../../../core/publish/bundle.ts";
+import { hashFile, openByteSource } from "../../../core/repository/byte_source.ts";
 import { mirrorRepository } from "../../../core/publish/mirror.ts";
 import { publishRepository } from "../../../core/publish/publish.ts";
 import { changeKeys } from "../../../core/publish/rotate.ts";
@@ -300,4 +302,57 @@ Deno.test("C-RTOOL-01: createKeyFiles() writes an owner-only key, its public hal
       (error) => error instanceof PeipkgError && error.code === "exists",
     );
   }
+});
+
+Deno.test("C-BUNDLE-01, C-BUNDLE-03, C-BUNDLE-04: writeBundle() makes a repository of packages as their publishers signed them", async () => {
+  using scene = await begin();
+  const { repository, world } = scene;
+  await repository.publish([{ name: "tool", version: "1-1" }]);
+  const path = `${repository.directory}/p/tool/1-1/tool_1-1_x86_64.peipkg`;
+  const operator = await testKey(5);
+  const file = world.session.system.openFile(path);
+  using source = openByteSource(file, "tool");
+  const item = {
+    name: "tool",
+    version: "1-1",
+    architecture: "x86_64",
+    hash: hashFile(file),
+    origin: "main",
+    source,
+    signer: repository.key.publicKey,
+  };
+  const directory = `${world.rootPath}/bundle`;
+  const request = {
+    directory,
+    name: "bundle",
+    signingKey: operator,
+    timestamp: dayOf(10),
+    requested: ["tool"],
+    items: [item],
+  };
+  const result = await writeBundle(repository.context, request);
+  assert.equal(result.indexVersion, Date.parse(dayOf(10)) / 1000);
+  assert.deepEqual(result.fingerprints, [operator.fingerprint, repository.key.fingerprint]);
+  assert.deepEqual(Deno.readFileSync(`${directory}/p/tool/1-1/tool_1-1_x86_64.peipkg`), Deno.readFileSync(path));
+  assert.deepEqual(JSON.parse(Deno.readTextFileSync(`${directory}/bundle.json`)), {
+    name: "bundle",
+    created: dayOf(10),
+    requested: ["tool"],
+    packages: [{ name: "tool", version: "1-1", architecture: "x86_64", origin: "main", sha256: item.hash }],
+  });
+  await world.add({ handle: "bundle", baseUrl: `file://${directory}`, anchors: [operator.fingerprint] });
+  const later = await writeBundle(repository.context, {
+    ...request,
+    directory: `${world.rootPath}/later`,
+    previousIndexVersion: result.indexVersion,
+  });
+  assert.equal(later.indexVersion, result.indexVersion + 1);
+  await assert.rejects(
+    writeBundle(repository.context, {
+      ...request,
+      directory: `${world.rootPath}/third`,
+      items: [{ ...item, signer: undefined }],
+    }),
+    (error) => error instanceof PeipkgError && error.detail.rule === "E_SIG_MISSING",
+  );
 });
