@@ -10,6 +10,7 @@ import { changeKeys } from "../../../core/publish/rotate.ts";
 import { checkRepository } from "../../../core/publish/verify.ts";
 import { refreshRepositories } from "../../../core/operations/refresh.ts";
 import { dayOf, makeRepository, serveFiles, testKey, type TestRepository } from "../../support/repository_server.ts";
+import { FaultControl, faultRoot } from "../../support/fault_root.ts";
 import { openRepositoryWorld, type RepositoryWorld, WORLD_NOW } from "../../support/repository_world.ts";
 
 const BASE = "https://pkgs.test.invalid/main";
@@ -355,4 +356,26 @@ Deno.test("C-BUNDLE-01, C-BUNDLE-03, C-BUNDLE-04: writeBundle() makes a reposito
     }),
     (error) => error instanceof PeipkgError && error.detail.rule === "E_SIG_MISSING",
   );
+});
+
+Deno.test("R-PROD-09: packages and keys are in place before the indexes, the descriptor comes last", async () => {
+  using world = openRepositoryWorld();
+  Deno.mkdirSync(`${world.rootPath}/srv`);
+  const renamed: string[] = [];
+  const control = new FaultControl((_n, call, path) => void (call.startsWith("rename") && renamed.push(path)));
+  const { system } = world.session;
+  const watched = new Proxy(system, {
+    get(target, key) {
+      if (key === "openRoot") return (path: string) => faultRoot(target.openRoot(path), control);
+      const value: unknown = Reflect.get(target, key);
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
+  const repository = await makeRepository({ ...world.session, system: watched }, `${world.rootPath}/srv`);
+  const key = `/keys/${repository.key.fingerprint}.pub`;
+  const index = (kind: string) => [`/index/${kind}.json`, `/index/${kind}.json.sig`];
+  const order = () => renamed.splice(0).filter((path) => !path.includes("files"));
+  assert.deepEqual(order(), [key, ...index("archive"), ...index("active"), "/repo.json", "/repo.json.sig"]);
+  await repository.publish([{ name: "tool", version: "1-1" }]);
+  assert.deepEqual(order(), ["/p/tool/1-1/tool_1-1_x86_64.peipkg", ...index("archive"), ...index("active")]);
 });
