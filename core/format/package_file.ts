@@ -179,11 +179,12 @@ export async function replayPackage(
   options: { readonly signal?: AbortSignal } = {},
 ): Promise<void> {
   const replay = new Replay(verified, visitor);
+  const bound = decompressedBound([verified.manifest.sizeInstalledBytes], verified.maxDecompressedBytes); // T-VERIFY-06
   const tar = new TarReader(replay, SIGNATURE_NAME);
   const hash = createSha256();
   using decoder = new ZstdDecoder({
     output: (bytes) => tar.push(bytes),
-    bound: () => verified.maxDecompressedBytes, // T-VERIFY-06
+    bound: () => bound,
   });
   let sizeBytes = 0;
   for await (const chunk of source.chunks()) {

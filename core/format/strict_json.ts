@@ -28,6 +28,10 @@ export class JsonObject {
   }
 }
 
+/** Shared by all empty values: a text of nothing but `{}` and `[]` must not grow a hundredfold in memory. */
+const EMPTY_OBJECT = new JsonObject([], []);
+const EMPTY_ARRAY: JsonArray = [];
+
 /** Which document is read, and the rules its faults are reported under where they differ (R-DESC-02, R-IDX-01). */
 export interface DocumentKind {
   /** Word for messages and `detail.document`: `manifest`, `files`, `signature`, `descriptor`, `index`. */
@@ -149,12 +153,12 @@ class Reader {
 
   private object(): JsonObject {
     this.enter();
+    this.at++;
+    this.skipWhitespace();
+    if (this.text.charCodeAt(this.at) === CLOSE_BRACE) return this.leave(EMPTY_OBJECT);
     const keys: string[] = [];
     const values: JsonValue[] = [];
     let seen: Set<string> | undefined;
-    this.at++;
-    this.skipWhitespace();
-    if (this.text.charCodeAt(this.at) === CLOSE_BRACE) return this.leaveObject(keys, values);
     for (;;) {
       if (this.text.charCodeAt(this.at) !== QUOTE) throw this.syntax("a key was expected");
       const key = this.key();
@@ -170,17 +174,18 @@ class Reader {
       values.push(this.visitor !== undefined && this.depth === 1 ? this.topLevelField(key) : this.value());
       this.skipWhitespace();
       const next = this.text.charCodeAt(this.at);
-      if (next === CLOSE_BRACE) return this.leaveObject(keys, values);
+      if (next === CLOSE_BRACE) return this.leave(new JsonObject(keys, values));
       if (next !== COMMA) throw this.syntax(`"," or "}" was expected`);
       this.at++;
       this.skipWhitespace();
     }
   }
 
-  private leaveObject(keys: string[], values: JsonValue[]): JsonObject {
+  /** Steps over the closing bracket of a finished value. */
+  private leave<T extends JsonObject | JsonArray>(value: T): T {
     this.at++;
     this.depth--;
-    return new JsonObject(keys, values);
+    return value;
   }
 
   private topLevelField(key: string): JsonValue {
@@ -202,26 +207,21 @@ class Reader {
 
   private array(visit?: (element: JsonValue, index: number) => void): JsonArray {
     this.enter();
-    const elements: JsonValue[] = [];
     this.at++;
     this.skipWhitespace();
-    let more = this.text.charCodeAt(this.at) !== CLOSE_BRACKET;
-    for (let index = 0; more; index++) {
+    if (this.text.charCodeAt(this.at) === CLOSE_BRACKET) return this.leave(EMPTY_ARRAY);
+    const elements: JsonValue[] = [];
+    for (let index = 0;; index++) {
       const element = this.value();
       if (visit === undefined) elements.push(element);
       else visit(element, index);
       this.skipWhitespace();
       const next = this.text.charCodeAt(this.at);
-      if (next !== COMMA && next !== CLOSE_BRACKET) throw this.syntax(`"," or "]" was expected`);
-      more = next === COMMA;
-      if (more) {
-        this.at++;
-        this.skipWhitespace();
-      }
+      if (next === CLOSE_BRACKET) return this.leave(elements);
+      if (next !== COMMA) throw this.syntax(`"," or "]" was expected`);
+      this.at++;
+      this.skipWhitespace();
     }
-    this.at++;
-    this.depth--;
-    return elements;
   }
 
   /** F-JSON-04: the top level counts as 1. */

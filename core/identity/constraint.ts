@@ -20,8 +20,14 @@ export interface Constraint {
   readonly [parsed]: true;
 }
 
-/** F-CON-02: two-character operators first. F-CON-03: only these four characters count as whitespace. */
-const TERM_REGEXP = /^[ \t\n\r]*(>=|<=|!=|=|>|<)?[ \t\n\r]*([^ \t\n\r]+)[ \t\n\r]*$/;
+/** F-CON-02: two-character operators first. */
+const OPERATOR_REGEXP = /^(?:>=|<=|!=|=|>|<)/;
+
+/**
+ * Terms of one constraint. No real one has more than a few; a document's worth of them would take hundreds of times
+ * its own size in memory.
+ */
+const MAX_TERMS = 1000;
 
 /**
  * Parses a constraint.
@@ -30,7 +36,9 @@ const TERM_REGEXP = /^[ \t\n\r]*(>=|<=|!=|=|>|<)?[ \t\n\r]*([^ \t\n\r]+)[ \t\n\r
  * @see F-CON-01 … F-CON-04
  */
 export function parseConstraint(text: string): Constraint {
-  return { raw: text, terms: text.split(",").map((term) => parseTerm(text, term)), [parsed]: true };
+  const terms = text.split(",", MAX_TERMS + 1);
+  if (terms.length > MAX_TERMS) throw badConstraint(text, `it has more than ${MAX_TERMS} terms`);
+  return { raw: text, terms: terms.map((term) => parseTerm(text, term)), [parsed]: true };
 }
 
 /**
@@ -72,21 +80,33 @@ function compareToOperand(version: ProvidedVersion, operand: ProvidedVersion): n
 }
 
 function parseTerm(text: string, term: string): ConstraintTerm {
-  const match = TERM_REGEXP.exec(term);
-  const operand = match?.[2];
-  if (operand === undefined) {
-    const found = /[^ \t\n\r<>=!]/.test(term) ? "an operand may not hold whitespace" : "a term has no version";
-    throw badConstraint(text, found);
-  }
+  const start = skipSpace(term, 0);
+  const operator = OPERATOR_REGEXP.exec(term.slice(start, start + 2))?.[0] ?? "";
+  const from = skipSpace(term, start + operator.length);
+  let end = from;
+  while (end < term.length && !isSpace(term.charCodeAt(end))) end++;
+  if (end === from) throw badConstraint(text, "a term has no version");
+  if (skipSpace(term, end) < term.length) throw badConstraint(text, "an operand may not hold whitespace");
   try {
-    return { operator: toOperator(match?.[1]), operand: parseProvidedVersion(operand) };
+    return { operator: toOperator(operator), operand: parseProvidedVersion(term.slice(from, end)) };
   } catch (cause) {
     if (!(cause instanceof PeipkgError)) throw cause;
     throw badConstraint(text, cause.message.replace(/^cannot parse version /, "operand "));
   }
 }
 
-function toOperator(text: string | undefined): ConstraintOperator {
+/** F-CON-03: space, tab, LF and CR. Scanned by hand: adjoining repetitions of a pattern would take quadratic time. */
+function isSpace(code: number): boolean {
+  return code === 0x20 || code === 0x09 || code === 0x0a || code === 0x0d;
+}
+
+function skipSpace(term: string, from: number): number {
+  let at = from;
+  while (at < term.length && isSpace(term.charCodeAt(at))) at++;
+  return at;
+}
+
+function toOperator(text: string): ConstraintOperator {
   switch (text) {
     case ">":
     case ">=":

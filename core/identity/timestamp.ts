@@ -38,8 +38,7 @@ export function parseTimestamp(text: string): Timestamp | undefined {
   if (month < 1 || month > 12 || day < 1 || day > daysInMonth(year, month)) return undefined;
   if (hour > 23 || minute > 59 || second > 59) return undefined;
   const seconds = daysFromEpoch(year, month, day) * 86400 + hour * 3600 + minute * 60 + second;
-  const fraction = (match[7] ?? "").replace(/0+$/, "");
-  return { raw: text, seconds, fraction } as Timestamp;
+  return { raw: text, seconds, fraction: withoutTrailingZeros(match[7] ?? "") } as Timestamp;
 }
 
 /**
@@ -78,6 +77,12 @@ export function formatTimestamp(seconds: number): string {
   const two = (value: number) => String(value).padStart(2, "0");
   return `${String(year).padStart(4, "0")}-${two(month)}-${two(day)}T` +
     `${two(Math.floor(rest / 3600))}:${two(Math.floor(rest / 60) % 60)}:${two(rest % 60)}Z`;
+}
+
+function withoutTrailingZeros(digits: string): string {
+  let end = digits.length;
+  while (end > 0 && digits.charCodeAt(end - 1) === 0x30) end--;
+  return digits.slice(0, end);
 }
 
 function isLeapYear(year: number): boolean {

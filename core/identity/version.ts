@@ -15,7 +15,8 @@ export interface ProvidedVersion {
   readonly epoch: bigint;
   readonly upstream: string;
   readonly revision: bigint | undefined;
-  readonly [segments]: readonly Segment[];
+  /** `undefined` for upstreams too long to keep in pieces. */
+  readonly [segments]: readonly Segment[] | undefined;
 }
 
 /** A full version. Two versions with different `raw` may compare equal (F-VER-07). */
@@ -52,6 +53,9 @@ const RANKS: ReadonlyMap<string, number> = new Map([
 const MAX_NUMBER = 9223372036854775807n;
 /** Digits that a double holds exactly. */
 const EXACT_DIGITS = 15;
+
+/** Longer upstreams, which only hostile text has, are taken apart anew at every comparison, piece by piece. */
+const KEPT_CHARACTERS = 256;
 
 /** F-VER-05 */
 const UPSTREAM_REGEXP = /^[A-Za-z0-9][A-Za-z0-9.+~-]*$/;
@@ -112,7 +116,7 @@ export function compareVersions(a: Version, b: Version): number {
 export function compareEpochAndUpstream(a: ProvidedVersion, b: ProvidedVersion): number {
   if (a.epoch !== b.epoch) return a.epoch < b.epoch ? -1 : 1;
   if (a.upstream === b.upstream) return 0;
-  return compareSegments(a[segments], b[segments]);
+  return compareSegments(segmentsOf(a), segmentsOf(b));
 }
 
 /**
@@ -162,9 +166,16 @@ function badVersion(text: string, found: string) {
   return ruleError("E_VERSION", `cannot parse version "${excerpt(text)}": ${found}`);
 }
 
+function tokenise(upstream: string): readonly Segment[] | undefined {
+  return upstream.length <= KEPT_CHARACTERS ? [...scanSegments(upstream)] : undefined;
+}
+
+function segmentsOf(version: ProvidedVersion): Iterator<Segment> {
+  return version[segments]?.values() ?? scanSegments(version.upstream);
+}
+
 /** F-CMP-02 … F-CMP-04. `upstream` is known to be ASCII letters, digits and separators. */
-function tokenise(upstream: string): readonly Segment[] {
-  const result: Segment[] = [];
+function* scanSegments(upstream: string): Generator<Segment> {
   let prerelease = false;
   let at = 0;
   while (at < upstream.length) {
@@ -172,19 +183,18 @@ function tokenise(upstream: string): readonly Segment[] {
     const code = upstream.charCodeAt(at);
     if (isDigit(code)) {
       while (at < upstream.length && isDigit(upstream.charCodeAt(at))) at++;
-      result.push(numericSegment(upstream, start, at, prerelease));
+      yield numericSegment(upstream, start, at, prerelease);
     } else if (isLetter(code)) {
       while (at < upstream.length && isLetter(upstream.charCodeAt(at))) at++;
       const text = upstream.slice(start, at);
       const rank = text.length > 5 ? PLAIN_RANK : RANKS.get(text.toLowerCase()) ?? PLAIN_RANK;
       if (rank < PLAIN_RANK) prerelease = true;
-      result.push({ rank, text, value: NaN, prerelease });
+      yield { rank, text, value: NaN, prerelease };
     } else {
       if (code === 0x7e) prerelease = true;
       at++;
     }
   }
-  return result;
 }
 
 function numericSegment(upstream: string, start: number, end: number, prerelease: boolean): Segment {
@@ -203,13 +213,13 @@ function isLetter(code: number): boolean {
 }
 
 /** F-CMP-08 */
-function compareSegments(a: readonly Segment[], b: readonly Segment[]): number {
-  for (let i = 0;; i++) {
-    const left = a[i];
-    const right = b[i];
-    if (left === undefined) return right === undefined ? 0 : -orderOfTail(right);
-    if (right === undefined) return orderOfTail(left);
-    const order = compareSegment(left, right);
+function compareSegments(a: Iterator<Segment>, b: Iterator<Segment>): number {
+  for (;;) {
+    const left = a.next();
+    const right = b.next();
+    if (left.done === true) return right.done === true ? 0 : -orderOfTail(right.value);
+    if (right.done === true) return orderOfTail(left.value);
+    const order = compareSegment(left.value, right.value);
     if (order !== 0) return order;
   }
 }

@@ -190,3 +190,20 @@ Deno.test("F-CON-07: a provided version without revision counts as revision 0, a
   assert.equal(parseProvidedVersion("1.0-0").upstream, "1.0-0");
   assert.equal(ruleOf(() => parseProvidedVersion("1.0 ")), "E_VERSION");
 });
+
+Deno.test("F-CON-03: megabytes of whitespace and terms are judged in linear time and bounded memory", () => {
+  const started = performance.now();
+  const spaces = " ".repeat(4_000_000);
+  assert.equal(ruleOf(() => parseConstraint(spaces)), "E_CONSTRAINT");
+  assert.equal(parseConstraint(`${spaces}>=${spaces}1.0${spaces}`).terms.length, 1);
+  assert.equal(ruleOf(() => parseConstraint("1,".repeat(4_000_000))), "E_CONSTRAINT");
+  assert.equal(parseConstraint(new Array(1000).fill("1").join()).terms.length, 1000);
+  assert.ok(performance.now() - started < 5000);
+});
+
+Deno.test("F-VER-06: upstreams of any length are compared", () => {
+  const long = "1.".repeat(1_000_000);
+  assert.equal(compare(`${long}1-1`, `${long}2-1`), -1);
+  assert.equal(compare(`${long}1-1`, `${long}01-1`), 0);
+  assert.equal(compare(`${long}rc-1`, `${long}-1`), -1);
+});
