@@ -91,7 +91,8 @@ export interface EffectsContext {
 }
 
 /**
- * Runs everything due on this database: this transaction's effects and what earlier ones left (T-SIDE-10).
+ * Runs everything due on this database: this transaction's effects and what earlier ones left (T-SIDE-10). The caller
+ * records the outcomes with `recordOutcomes()`.
  *
  * @param isExplicit `peipkg recover`: also retries what failed too often or was skipped by the operator.
  */
@@ -115,12 +116,14 @@ export async function runSideEffects(
   if (skipped !== "") {
     warnings.push({ rule: "W_SIDE_EFFECTS_SKIPPED", text: `side effects not run: ${due.map(label).join(", ")}` });
   }
-  context.database.write(() => {
-    for (const { effect, argument, state, detail } of outcomes) {
-      recordSideEffect(context.database, effect, argument, { state, isAttempt: state !== "skipped", detail });
-    }
-  });
   return { outcomes, warnings };
+}
+
+/** Records how the effects ended; inside a write transaction, together with `cleanup_done` (T-CLEAN-07). */
+export function recordOutcomes(database: Database, outcomes: readonly SideEffectOutcome[]): void {
+  for (const { effect, argument, state, detail } of outcomes) {
+    recordSideEffect(database, effect, argument, { state, isAttempt: state !== "skipped", detail });
+  }
 }
 
 /** One entry per tool and argument, however many transactions wait for it (T-SIDE-02). */

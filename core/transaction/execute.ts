@@ -33,7 +33,7 @@ import { applyChanges, turn } from "./apply.ts";
 import { writeBoundary } from "./boundary.ts";
 import { DirectoryPool } from "./directories.ts";
 import { Durability } from "./durability.ts";
-import { runSideEffects } from "./effects.ts";
+import { recordOutcomes, runSideEffects } from "./effects.ts";
 import { asFailure, describeFailure } from "./failures.ts";
 import { type HousekeepingResult, tidyCommitted } from "./housekeeping.ts";
 import type { FileNotice, SideEffectOutcome, TransactionInput, TransactionReport } from "./input.ts";
@@ -260,6 +260,7 @@ class Execution {
         warnings.push(...effects.warnings);
       }
       database.write(() => {
+        recordOutcomes(database, sideEffects);
         if (isAudited) recordAudited(database, id);
         if (tidied.isComplete) recordCleaned(database, id);
       });

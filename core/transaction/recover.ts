@@ -21,7 +21,7 @@ import { isSafePath } from "../identity/safe_path.ts";
 import { PathRules } from "./collision.ts";
 import { ContentReader } from "./config_files.ts";
 import { DirectoryPool } from "./directories.ts";
-import { runSideEffects } from "./effects.ts";
+import { recordOutcomes, runSideEffects } from "./effects.ts";
 import { describeFailure } from "./failures.ts";
 import { tidyAbandoned, tidyCommitted } from "./housekeeping.ts";
 import type { TransactionContext } from "./input.ts";
@@ -163,8 +163,9 @@ export async function finishHousekeeping(context: RecoveryContext, isExplicit = 
     // What a committed transaction still owes, or another root skipped, is due as soon as there is a writer.
     const isTidy = unfinished.every(({ id }) => isCleaned(database, id)); // T-CLEAN-04
     if (isTidy && (unfinished.length > 0 || isExplicit || hasForeignEffects(context))) {
-      const { warnings: effects } = await runSideEffects(context, isExplicit);
-      warnings.push(...effects);
+      const effects = await runSideEffects(context, isExplicit);
+      if (effects.outcomes.length > 0) database.write(() => recordOutcomes(database, effects.outcomes));
+      warnings.push(...effects.warnings);
     }
     if (unfinished.length > 0) {
       using pool = new DirectoryPool(context.root);

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { type ErrorRule, PeipkgError } from "../../../core/errors.ts";
 import { readClaimLinks, readHolder } from "../../../core/store/roles.ts";
 import { relativeTarget } from "../../../core/transaction/claims.ts";
+import { FaultControl } from "../../support/fault_root.ts";
 import { type PackageSpec, type RunOptions, type Step, World } from "./world.ts";
 
 const PATH = "/usr/bin/registryd";
@@ -281,4 +282,90 @@ Deno.test("C-TXN-04: the holder of before is recorded", async () => {
     { txn_id: 1, role: "registryd", holder: null },
     { txn_id: 2, role: "registryd", holder: "loregd" },
   ]);
+});
+
+Deno.test("C-MAT-02, C-MAT-03: a slot the holder does not fill has no links", async () => {
+  using world = new World();
+  const wanting: PackageSpec = {
+    name: "wanting",
+    files: { "/usr/bin/wanting": "w" },
+    optional: { registryd: { admin: { path: "/usr/libexec/wanting/admin" } } },
+  };
+  await world.run([install(LORE), install(wanting)]);
+  assert.equal(link(world, "/usr/libexec/wanting/admin"), undefined);
+  assert.deepEqual(readClaimLinks(world.database).map(({ path }) => path), [PATH]);
+});
+
+Deno.test("C-ELIG-03, C-CONC-09: a consumer alone holds nothing", async () => {
+  using world = new World();
+  await world.run([install(CONSUMER)]);
+  assert.equal(readHolder(world.database, "registryd"), undefined);
+  assert.equal(link(world, "/usr/libexec/consumer/registry"), undefined);
+});
+
+Deno.test("C-MAT-08: a target nobody owns is no target", async () => {
+  using world = new World();
+  const hollow: PackageSpec = { ...LORE, name: "hollow", files: { "/usr/bin/hollow": "h" } };
+  await refused(world, [install(hollow)], "CLAIM_TARGET_NOT_OWNED");
+});
+
+Deno.test("C-FLAG-04: with --no-claim --claim only the named role is taken", async () => {
+  using world = new World();
+  const both: PackageSpec = {
+    ...LORE,
+    provides: { ...LORE.provides, other: { binary: { target: "/usr/bin/loregd", path: "/usr/bin/otherd" } } },
+  };
+  await world.run([install(both)], { claims: { none: true, forced: ["registryd"] } });
+  assert.deepEqual([readHolder(world.database, "registryd"), readHolder(world.database, "other")], [
+    "loregd",
+    undefined,
+  ]);
+});
+
+Deno.test("C-REC-22: a stored manifest that cannot be read blocks nothing", async () => {
+  using world = new World();
+  await world.run([install(LORE)]);
+  world.database.statement("UPDATE package SET manifest = '{\"claims\":' WHERE name = 'loregd'").run();
+  const report = await world.run([install(CONSUMER)], { allowCritical: true });
+  assert.ok(report.warnings.some(({ rule }) => rule === "W_MANIFEST_STALE"));
+});
+
+Deno.test("C-REC-20, C-TXN-03, FP-35: a repointed link is never absent", async () => {
+  using world = new World();
+  await world.run([install(LORE)]);
+  let looks = 0;
+  world.control(
+    new FaultControl(() => {
+      looks++;
+      assert.ok(world.fileSystem.node(PATH) !== undefined);
+    }),
+  );
+  await world.run([install(ALT)], { claims: { forced: ["registryd"] } });
+  assert.ok(looks > 10);
+});
+
+Deno.test("C-TXN-07: a claim link that looks like a library makes ldconfig due", async () => {
+  using world = new World();
+  const spec: PackageSpec = {
+    name: "blas",
+    files: { "/usr/lib/x86_64-a-b/blas-fast": "b" },
+    provides: {
+      libblas: { library: { target: "/usr/lib/x86_64-a-b/blas-fast", path: "/usr/lib/x86_64-a-b/libblas.so.3" } },
+    },
+  };
+  const report = await world.run([install(spec)]);
+  assert.deepEqual(report.sideEffects.map(({ effect }) => effect), ["ldconfig"]);
+});
+
+Deno.test("C-MAT-12, C-SEC-03: a claim path in a drop-in directory needs an official package", async () => {
+  using world = new World();
+  const spec: PackageSpec = {
+    name: "shell",
+    files: { "/usr/bin/shell": "s" },
+    provides: { profile: { script: { target: "/usr/bin/shell", path: "/etc/profile.d/shell.sh" } } },
+    repository: "extra",
+    official: false,
+  };
+  await refused(world, [install(spec)], "E_DEST_DROPIN");
+  await world.run([install({ ...spec, official: true })]);
 });
