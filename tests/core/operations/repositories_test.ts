@@ -5,6 +5,7 @@ import { listReadable, loadAvailable, pendingWeakenings } from "../../../core/op
 import { configuredRepositories, refreshRepositories } from "../../../core/operations/refresh.ts";
 import {
   cleanRepositories,
+  commitRepositoryAdd,
   fetchRepositoryAdd,
   listRepositories,
   planRepositoryAdd,
@@ -527,4 +528,44 @@ Deno.test("R-FRESH-07: floors hold in unsigned mode too", async () => {
   await scene.add({ anchors: [], policy: "optional" });
   scene.world.serve = serveFiles(BASE, old);
   assert.equal(await scene.refresh(), "E_INDEX_ROLLBACK");
+});
+
+Deno.test("R-ADD-10, C-REPO-07: when the last step fails, the file this command wrote goes and an older one returns", async () => {
+  using scene = await begin();
+  const { world } = scene;
+  const commit = async (request: object) => {
+    const workspace = world.open();
+    const plan = planRepositoryAdd(workspace, { handle: "main", baseUrl: BASE, anchors: [scene.anchor], ...request });
+    const ceremony = await fetchRepositoryAdd(workspace, plan, plan.weakenings);
+    const write = workspace.write.bind(workspace);
+    workspace.write = (body) =>
+      write((database) =>
+        body(
+          new Proxy(database, {
+            get(target, key) {
+              if (key === "write") {
+                return () => {
+                  throw new PeipkgError("no-space", "the disk is full", { rule: "DB_FULL" });
+                };
+              }
+              const value: unknown = Reflect.get(target, key);
+              return typeof value === "function" ? value.bind(target) : value;
+            },
+          }),
+        )
+      );
+    await commitRepositoryAdd(workspace, ceremony);
+  };
+  await assert.rejects(commit({}), (error) => ruleOf(error) === "DB_FULL");
+  assert.deepEqual(scene.files().filter((path) => path.includes("main")), []);
+  assert.deepEqual(world.audited.map((event) => [event.type, event.outcome, event.reason]), [[
+    "peipkg.repo-add",
+    "rejection",
+    "DB_FULL",
+  ]]);
+  await scene.add();
+  const before = Deno.readTextFileSync(`${world.rootPath}/conf/peipkg/main.repo`);
+  await assert.rejects(commit({ priority: 3, replace: true }), (error) => ruleOf(error) === "DB_FULL");
+  assert.equal(Deno.readTextFileSync(`${world.rootPath}/conf/peipkg/main.repo`), before);
+  assert.equal(await scene.load(), "ok");
 });
