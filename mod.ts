@@ -100,3 +100,15 @@ export { planRepairs, type Repairs } from "./core/operations/repair.ts";
 export { removeStrays } from "./core/operations/strays.ts";
 export { type BackupReport, backupTo, backupToFile } from "./core/operations/backup.ts";
 export { planRestore, restoreBackup, type RestorePlan } from "./core/operations/restore.ts";
+export {
+  fileRecord,
+  installedRecords,
+  type OfferedRecord,
+  offeredRecords,
+  type PackageRecord,
+  type RecordItem,
+  type RecordList,
+  versionTest,
+} from "./core/operations/records.ts";
+export { matchesPattern } from "./core/operations/patterns.ts";
+export { findLibrary, findMissingLibraries, type LibraryAnswer } from "./core/operations/libraries.ts";

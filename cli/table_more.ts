@@ -85,5 +85,87 @@ const RESTORE: CommandSpec = {
   load: () => import("./commands/restore.ts"),
 };
 
+const NUL: OptionSpec = {
+  name: "null",
+  short: "0",
+  summary: "end values with NUL instead of newline, unescaped; not to a terminal",
+};
+const EXPRESSION: OptionSpec = {
+  name: "expression",
+  short: "e",
+  value: { label: "EXPR", kind: "text" },
+  summary: "only packages for which this is true",
+};
+const QUERY_NOTES: readonly string[] = [
+  "A format is text with patterns: %n name, %v version, %q architecture, %R origin or repository, %c description, " +
+  "%w homepage, %l licence, %sb and %sh installed size in bytes and readable, %dn and %dv dependencies, %En %xn %zn " +
+  "optional dependencies, conflicts and replaced packages (v for their constraints), %yn and %yv provided " +
+  "capabilities. %?X tells whether list X has entries, %#X how many; %{dn|, } joins a list on one line. Otherwise a " +
+  "list makes one line per element. \\n, \\t, \\\\ and %% stand for themselves.",
+  "An expression compares patterns: ~ and !~ with a glob, = and != exactly, =~ and !=~ without case, < <= > >= by " +
+  "number, or for %v by version; && || ! and parentheses join. A list matches if any element does.",
+];
+
+const QUERY: CommandSpec = {
+  name: "query",
+  group: "information",
+  summary: "print chosen fields of installed packages",
+  description: [
+    "Prints FORMAT for each installed package, or for a package file.",
+    ...QUERY_NOTES,
+    "Of installed packages also: %t and %T install time, %a automatic, %k locked, %rn and %rv dependents, %Fp %Ft %Fs " +
+    "%Fl files, %D directories, %h roles held, %b and %B libraries provided and required, %At and %Av annotations.",
+  ],
+  operands: [{ label: "format", kind: "text", optional: true }, PACKAGES],
+  synopses: ["[options] <format> [package]...", "--file PKG.peipkg <format>"],
+  options: [
+    EXPRESSION,
+    NUL,
+    {
+      name: "file",
+      value: { label: "PKG.peipkg", kind: "file" },
+      summary: "ask about a package file, which is checked in full",
+    },
+  ],
+  needs: "installation",
+  output: "document",
+  examples: [
+    { line: "peipkg query '%n %v'", meaning: "list names and versions" },
+    { line: "peipkg query -e '%a = 0 && %#r = 0' '%n'", meaning: "list what was asked for and nothing needs" },
+  ],
+  load: () => import("./commands/query.ts"),
+};
+
+const RQUERY: CommandSpec = {
+  name: "rquery",
+  group: "information",
+  summary: "print chosen fields of packages on offer",
+  description: [
+    "Prints FORMAT for each package that enabled repositories offer.",
+    ...QUERY_NOTES,
+    "Of offered packages also: %Sb and %Sh download size in bytes and readable.",
+  ],
+  operands: [
+    { label: "format", kind: "text", optional: true },
+    { label: "package", kind: "available", repeatable: true, optional: true },
+  ],
+  synopses: ["[options] <format> [package]..."],
+  options: [
+    {
+      name: "repository",
+      value: { label: "NAME", kind: "repository" },
+      repeatable: true,
+      summary: "look in this repository only",
+    },
+    { name: "all-versions", summary: "also versions that only the archive lists" },
+    EXPRESSION,
+    NUL,
+  ],
+  needs: "installation",
+  output: "document",
+  examples: [{ line: "peipkg rquery -e '%Sb > 10000000' '%n %Sh'", meaning: "list large downloads" }],
+  load: () => import("./commands/query.ts"),
+};
+
 /** In the order of the help. */
-export const MORE_COMMANDS: readonly CommandSpec[] = [CHECK, BACKUP, RESTORE];
+export const MORE_COMMANDS: readonly CommandSpec[] = [CHECK, QUERY, RQUERY, BACKUP, RESTORE];
