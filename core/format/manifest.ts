@@ -77,16 +77,11 @@ const DESCRIPTION_CHARACTERS = 80;
 /** F-MAN-04: letters, marks, numbers, punctuation, symbols and the plain space. */
 const DESCRIPTION_REGEXP = /^[\p{L}\p{M}\p{N}\p{P}\p{S} ]*$/u;
 
-const PCHAR = "[A-Za-z0-9\\-._~!$&'()*+,;=:@]|%[0-9A-Fa-f]{2}";
-/** F-MAN-05: RFC 3986 with an authority; the host is a literal in brackets or a non-empty name. */
-const HOMEPAGE_REGEXP = new RegExp(
-  "^https?://" +
-    "(?:(?:[A-Za-z0-9\\-._~!$&'()*+,;=:]|%[0-9A-Fa-f]{2})*@)?" + // user information
-    "(\\[[0-9A-Fa-f:.]+\\]|(?:[A-Za-z0-9\\-._~!$&'()*+,;=]|%[0-9A-Fa-f]{2})+)(?::[0-9]*)?" + // host and port
-    `(?:/(?:/|${PCHAR})*)?` + // path
-    `(?:\\?(?:[/?]|${PCHAR})*)?(?:#(?:[/?]|${PCHAR})*)?$`, // query and fragment
-  "i",
-);
+/** RFC 3986: every character a URI may hold; flat patterns, which text of any length cannot exhaust. */
+const URI_REGEXP = /^[A-Za-z0-9\-._~!$&'()*+,;=:@/?#[\]%]*$/;
+const BAD_PERCENT_REGEXP = /%(?![0-9A-Fa-f]{2})/;
+/** A literal in brackets or a name, and perhaps a port. */
+const HOST_REGEXP = /^(\[[0-9A-Fa-f:.]+\]|[^:@[\]]+)(?::[0-9]*)?$/;
 
 /**
  * Parses a manifest from its exact bytes.
@@ -160,10 +155,24 @@ function readDescription(place: Place): string {
 function readHomepage(place: Place): string {
   const homepage = readOptionalString(place, "homepage") ?? "";
   if (homepage === "") return ""; // F-MAN-03
-  const host = HOMEPAGE_REGEXP.exec(homepage)?.[1];
-  const sound = host !== undefined && (!host.startsWith("[") || URL.canParse(`http://${host}/`));
-  if (sound) return homepage;
+  if (isHomepage(homepage)) return homepage;
   throw fieldError(place, "homepage", "E_MANIFEST_HOMEPAGE", "expected an http or https URL with a host");
+}
+
+/** F-MAN-05 */
+function isHomepage(text: string): boolean {
+  const scheme = /^https?:\/\//i.exec(text)?.[0];
+  if (scheme === undefined || !URI_REGEXP.test(text) || BAD_PERCENT_REGEXP.test(text)) return false;
+  const rest = text.slice(scheme.length);
+  const end = rest.search(/[/?#]/);
+  const authority = end < 0 ? rest : rest.slice(0, end);
+  const tail = end < 0 ? "" : rest.slice(end);
+  if (/[[\]]/.test(tail) || tail.indexOf("#") !== tail.lastIndexOf("#")) return false;
+  const at = authority.lastIndexOf("@");
+  const userInformation = authority.slice(0, Math.max(at, 0));
+  const host = HOST_REGEXP.exec(authority.slice(at + 1))?.[1];
+  if (host === undefined || /[@[\]]/.test(userInformation)) return false;
+  return !host.startsWith("[") || URL.canParse(`http://${host}/`);
 }
 
 function readDefaultRoot(place: Place): RootReference | undefined {

@@ -140,13 +140,18 @@ export function collect(violated: Violated, check: () => void): void {
 /**
  * Checks what the manifest says about single payload entries, once all of them are known.
  *
- * @see F-SDO-01, F-CLM-04, F-CLM-06
+ * @see F-SDO-01, F-CLM-04, F-CLM-06, A-SDF-10 to A-SDF-16
  */
 export function checkReferences(manifest: Manifest, entries: readonly CheckedEntry[], violated: Violated): void {
   const claims = claimsOf(manifest);
   if (claims.length === 0 && manifest.sdOverrides.length === 0) return;
   const types = new Map<string, CheckedEntry["type"]>(entries.map((entry) => [entry.path, entry.type]));
-  for (const { path } of manifest.sdOverrides) {
+  for (const { path, descriptor } of manifest.sdOverrides) {
+    const danger = findDescriptorDanger(descriptor);
+    if (danger !== undefined) {
+      const message = `cannot accept package: the security descriptor for "${path}" is unsafe: ${danger}`;
+      violated(ruleError("SD_UNSAFE", message, { path: `/${path}`, document: "manifest", field: "sd_overrides" }));
+    }
     const type = types.get(path);
     if (type === "file" || type === "dir") continue;
     const found = type === undefined ? "which is not in the payload" : "which is a symlink";

@@ -6,11 +6,14 @@ declare const brand: unique symbol;
 /** A syntactically valid root reference; whether such a root exists is not a question of format. */
 export type RootReference = string & { readonly [brand]: "RootReference" };
 
-const ROOT_REFERENCE_REGEXP = /^[a-z0-9][a-z0-9_-]*(?:\.[a-z0-9][a-z0-9_-]*)*$/;
+/** Characters that occur at all. Two flat tests stand for one nested pattern, which long text could exhaust. */
+const CHARACTERS_REGEXP = /^[a-z0-9._-]+$/;
+/** A name, after the start or a dot, that does not begin with a letter or digit. */
+const BAD_START_REGEXP = /(?:^|\.)(?![a-z0-9])/;
 
 /** Whether `text` is a root reference (F-ROOT-01). */
 export function isRootReference(text: string): text is RootReference {
-  return ROOT_REFERENCE_REGEXP.test(text);
+  return CHARACTERS_REGEXP.test(text) && !BAD_START_REGEXP.test(text);
 }
 
 /**

@@ -109,6 +109,9 @@ Deno.test("F-MAN-05: a homepage is an http or https URL with a host", () => {
     "https://user@[2001:db8::1]/",
     "http://a.b/%41?x=/?#/?",
     "http://192.0.2.1",
+    "http://a:/",
+    "http://user:pass@a.b:1/",
+    "http://a?q#f",
   ];
   for (const text of good) assert.equal(refusal({ homepage: text }), undefined, text);
   const bad = [
@@ -129,8 +132,23 @@ Deno.test("F-MAN-05: a homepage is an http or https URL with a host", () => {
     "http://a\\b",
     "//example.org",
     "http://a/[",
+    "http://a#b#c",
+    "http://a@b@c",
+    "http://a:b/",
+    "http://@",
+    "http://a%zz/",
+    "ftp://a/",
   ];
   for (const text of bad) assert.equal(refusal({ homepage: text }), "E_MANIFEST_HOMEPAGE", text);
+});
+
+Deno.test("F-MAN-05, F-ROOT-01: text of megabytes is judged like any other", () => {
+  const long = 4_000_000;
+  assert.equal(refusal({ homepage: `http://a/${"b".repeat(long)}` }), undefined);
+  assert.equal(refusal({ homepage: `http://${"b".repeat(long)}^` }), "E_MANIFEST_HOMEPAGE");
+  assert.equal(refusal({ default_root: `${"a.".repeat(long)}a` }), undefined);
+  assert.equal(refusal({ default_root: `${"a.".repeat(long)}.a` }), "E_ROOT_REF");
+  assert.equal(refusal({ version: `${"1.".repeat(long)}0-1` }), undefined);
 });
 
 Deno.test("F-MAN-06: the build timestamp has its one form", () => {
