@@ -5,7 +5,7 @@
  * @see R-CACHE-01 … R-CACHE-07
  */
 import { type ErrorRule, PeipkgError, ruleError, SystemCallError } from "../errors.ts";
-import { sha256Hex } from "../format/hash.ts";
+import { sha256, sha256Hex } from "../format/hash.ts";
 import { readSmallFile, removeDurably, writeFileDurably } from "../fs/durable.ts";
 import { compareTimestamps, parseTimestamp } from "../identity/timestamp.ts";
 import type { Directory } from "../system.ts";
@@ -100,14 +100,15 @@ export async function verifyCachedIndex(
   using directory = context.openCache("metadata", false);
   const bytes = directory === undefined ? undefined : readCachedFile(directory, name, FETCH_LIMITS.indexBytes);
   if (bytes === undefined) throw cacheError("E_CACHE_INVALID", state.name, "it is missing");
-  if (sha256Hex(bytes) !== known.digest) {
+  const digest = sha256(bytes);
+  if (digest.toHex() !== known.digest) {
     throw cacheError("E_CACHE_INVALID", state.name, "it is not the file that was verified");
   }
   if (unsigned || directory === undefined) return;
   const signature = readCachedFile(directory, `${name}.sig`, FETCH_LIMITS.signatureBytes);
   if (signature === undefined) throw cacheError("E_CACHE_UNSIGNED", state.name, "its signature is missing");
   try {
-    const detached = { document: `${known.kind} index`, repository: state.name, signature, bytes };
+    const detached = { document: `${known.kind} index`, repository: state.name, signature, bytes, digest };
     await verifyDetached(detached, trustedKeys(state), context.startedAt);
   } catch (cause) {
     if (!(cause instanceof PeipkgError)) throw cause;
