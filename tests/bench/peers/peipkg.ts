@@ -48,11 +48,26 @@ export function startProgram(program: Program, entry: string, args: readonly str
   ];
 }
 
+/** Whether a tree must declare `ldconfig`: it has a shared library, wherever it lies (F-MAN-09). */
+function hasSharedLibrary(directory: string): boolean {
+  return [...Deno.readDirSync(directory)].some((entry) =>
+    entry.isDirectory ? hasSharedLibrary(`${directory}/${entry.name}`) : /\.so(?:\.|$)/.test(entry.name)
+  );
+}
+
 function renderManifest(entry: BenchPackage): string {
+  const effects = hasSharedLibrary(entry.tree) ? ["ldconfig"] : [];
   return JSON.stringify({
     ...{ schema_version: 1, name: entry.name, version: `${entry.version}-1`, architecture: "noarch" },
     ...{ description: "benchmark", license: "MIT", homepage: "", dependencies: [], optional_dependencies: [] },
-    ...{ conflicts: [], provides: [], replaces: [], side_effects: [], size_installed: entry.bytes, sd_overrides: [] },
+    ...{
+      conflicts: [],
+      provides: [],
+      replaces: [],
+      side_effects: effects,
+      size_installed: entry.bytes,
+      sd_overrides: [],
+    },
     build: { timestamp: TIMESTAMP, farm_id: "bench", source_ref: "bench" },
   }) + "\n";
 }
