@@ -600,33 +600,6 @@ const STATS: CommandSpec = {
   load: () => import("./commands/stats.ts"),
 };
 
-const CHECK: CommandSpec = {
-  name: "check",
-  group: "information",
-  summary: "look for anything wrong with the installation",
-  description: [
-    "Checks dependencies, files and the database; with --stray also looks for files left behind. --fix offers what can " +
-    "be cured: missing dependencies, damaged packages, strays. The database is never edited silently.",
-  ],
-  operands: [packages("package", "installed", true)],
-  options: [
-    flag("deps", "check dependencies and conflicts"),
-    flag("files", "check files, as verify does"),
-    flag("database", "check the database"),
-    flag("stray", "look for files that nothing owns"),
-    flag("quick", "of files, check their presence only"),
-    flag("fix", "repair what can be repaired"),
-    DRY_RUN,
-    YES,
-  ],
-  needs: "installation",
-  output: ({ options }) => options["fix"] === undefined ? "document" : "events",
-  asks: ({ options }) => options["fix"] !== undefined,
-  statusOne: "problems were found, or the check could not be made",
-  examples: [{ line: "peipkg check", meaning: "check everything but strays" }],
-  load: () => import("./commands/check.ts"),
-};
-
 const SHLIB: CommandSpec = {
   name: "shlib",
   group: "information",
@@ -721,38 +694,6 @@ const RECOVER: CommandSpec = {
     { line: "peipkg recover --report", meaning: "see what is left of it" },
   ],
   load: () => import("./commands/recover.ts"),
-};
-
-const BACKUP: CommandSpec = {
-  name: "backup",
-  group: "history",
-  summary: "write a snapshot of the package database",
-  description: ["Writes a consistent snapshot while others go on working. Nothing is ever overwritten."],
-  operands: [{ label: "file|-", kind: "file" }],
-  requirement: "exactly one file is required, - for standard output",
-  options: [],
-  needs: "installation",
-  output: "events",
-  examples: [{ line: "peipkg backup packages.backup", meaning: "keep the database elsewhere" }],
-  load: () => import("./commands/backup.ts"),
-};
-
-const RESTORE: CommandSpec = {
-  name: "restore",
-  group: "history",
-  summary: "put a snapshot of the package database back",
-  description: [
-    "Replaces the records after showing how many change, and keeps what they replaced. Freshness floors are never " +
-    "lowered and revoked keys stay revoked. Files are not touched.",
-  ],
-  operands: [{ label: "file", kind: "file" }],
-  requirement: "exactly one file is required",
-  options: [DRY_RUN, YES],
-  needs: "installation",
-  output: "events",
-  asks: true,
-  examples: [{ line: "peipkg restore --dry-run packages.backup", meaning: "show what would change" }],
-  load: () => import("./commands/restore.ts"),
 };
 
 // --- Maintenance -----------------------------------------------------------------------------------------------
@@ -969,14 +910,11 @@ export const PEIPKG_COMMANDS: readonly CommandSpec[] = [
   WHY,
   STATS,
   VERIFY,
-  CHECK,
   SHLIB,
   EXPORT,
   CONFIG,
   HISTORY,
   RECOVER,
-  BACKUP,
-  RESTORE,
   CLEAN,
   MARK,
   LOCK,

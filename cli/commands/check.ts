@@ -1,100 +1,131 @@
 /** `peipkg check` */
-import { checkInstallation, type CheckProblem, planRepairs, removeStrays } from "../../mod.ts";
-import { hasFlag, type ParsedArguments } from "../arguments.ts";
+import {
+  checkInstallation,
+  type CheckProblem,
+  type CheckRequest,
+  DEFAULT_CHANGE_OPTIONS,
+  PeipkgError,
+  planRepairs,
+  removeStrays,
+  type Repairs,
+  type Workspace,
+} from "../../mod.ts";
+import { hasFlag, type ParsedArguments, UsageError } from "../arguments.ts";
 import { cancelChange, runChange } from "../change.ts";
-import { readChangeOptions } from "../change_options.ts";
 import { escapeText } from "../escape.ts";
 import type { Invocation } from "../invocation.ts";
 import { readPatterns } from "../operands.ts";
 import { isYes, ROUTINE_QUESTION } from "../prompt.ts";
+import { startFields } from "../run.ts";
 import { problemText } from "./verify.ts";
 
 const SELECTORS = ["deps", "files", "database", "stray"] as const;
 
-/** What to check; without a selector everything but strays (C-CHECK-01). */
-export function parseCheck(args: ParsedArguments): Parameters<typeof checkInstallation>[1] {
-  const given = SELECTORS.filter((name) => hasFlag(args.options, name));
-  const wants = (name: (typeof SELECTORS)[number]): boolean =>
-    given.length === 0 ? name !== "stray" : given.includes(name);
+/** Without a selector everything but strays is looked at (C-CHECK-01). */
+export function parseCheck(args: ParsedArguments): CheckRequest {
+  const { options } = args;
+  const isSelected = SELECTORS.some((name) => hasFlag(options, name));
+  const selected = (name: (typeof SELECTORS)[number]): boolean =>
+    isSelected ? hasFlag(options, name) : name !== "stray";
+  if (!hasFlag(options, "fix")) {
+    const needy = ["dry-run", "yes"].find((name) => hasFlag(options, name));
+    if (needy !== undefined) throw new UsageError(args.words, `--${needy} needs --fix`, { path: args.path });
+  }
   return {
-    deps: wants("deps"),
-    files: wants("files"),
-    database: wants("database"),
-    stray: wants("stray"),
-    quick: hasFlag(args.options, "quick"),
+    deps: selected("deps"),
+    files: selected("files"),
+    database: selected("database"),
+    stray: selected("stray"),
+    quick: hasFlag(options, "quick"),
     names: readPatterns(args, args.operands),
   };
 }
 
-/** A finding without its kind, unescaped. */
-export function findingText(problem: CheckProblem): string {
+/** Package, path and sentence of a finding; unescaped. */
+function describe(problem: CheckProblem): { package?: string | undefined; path?: string | undefined; text: string } {
   switch (problem.kind) {
-    case "deps":
-      return problem.installed === undefined
-        ? `${problem.package} needs ${problem.requirement}, which is not installed`
-        : `${problem.package} needs ${problem.requirement}, installed is ${problem.name} ${problem.installed}`;
+    case "deps": {
+      const { package: name, requirement, installed } = problem;
+      const found = installed === undefined ? "which is not installed" : `installed is ${installed}`;
+      return { package: name, text: `${name} needs ${requirement}, ${found}` };
+    }
     case "conflict":
-      return `${problem.package} and ${problem.other} are both installed`;
-    case "files":
-      return `${problem.problem.package}: ${problem.problem.path} ${problemText(problem.problem)}`;
+      return { package: problem.package, text: `${problem.package} and ${problem.other} are both installed` };
+    case "files": {
+      const { package: name, path } = problem.problem;
+      return { package: name, path, text: `${name}: ${path} ${problemText(problem.problem)}` };
+    }
     case "database":
-      return problem.text;
-    case "stray":
-      return problem.transaction === undefined
-        ? `${problem.path} belongs to no package`
-        : `${problem.path} was left by transaction ${problem.transaction}`;
+      return { package: problem.package, path: problem.path, text: problem.text };
+    case "stray": {
+      const { path, transaction } = problem;
+      const why = transaction === undefined ? "belongs to no package" : `was left by transaction ${transaction}`;
+      return { path, text: `${path} ${why}` };
+    }
   }
 }
 
-function findingDocument(problem: CheckProblem): unknown {
-  const about = problem.kind === "files" ? problem.problem : problem;
-  return {
-    kind: problem.kind,
-    package: "package" in about ? about.package : undefined,
-    path: "path" in about ? about.path : undefined,
-    text: findingText(problem),
-  };
-}
-
-/** Cures what can be cured: strays first, then what a plan can (C-CHECK-03). */
-async function fix(invocation: Invocation, problems: readonly CheckProblem[]): Promise<0 | 1> {
-  const { args, screen } = invocation;
-  const workspace = await invocation.workspace();
-  const { targets, strays, remaining } = planRepairs(workspace, problems);
-  for (const { problem, reason } of remaining) {
-    screen.line(`${problem.kind}: ${escapeText(`${findingText(problem)} (not repaired: ${reason})`)}`);
-  }
-  if (strays.length > 0) {
-    screen.line("the following files will be removed:");
-    for (const { path } of strays) screen.line(`  ${escapeText(path)}`);
-    if (!invocation.assumeYes && !isYes(await screen.ask(ROUTINE_QUESTION))) return cancelChange(screen, "declined");
-    const removed = await removeStrays(workspace, strays);
-    screen.info(`removed ${removed.length} stray file(s)`);
-  }
-  if (targets.length > 0) {
-    await runChange(invocation, {
-      kind: "install",
-      targets,
-      claims: { none: true, all: false, roles: [] },
-      automatic: true,
-      reinstall: false,
-      repositories: [],
-      requireSignature: false,
-      options: readChangeOptions(args, { modified: "ask", autoRemove: false }),
-    });
-  } else screen.end("done", { summary: `removed ${strays.length} stray file(s)`, dry_run: false });
-  return remaining.length === 0 ? 0 : 1;
+function line(problem: CheckProblem): string {
+  return escapeText(`${problem.kind}: ${describe(problem).text}`);
 }
 
 export async function run(invocation: Invocation): Promise<0 | 1> {
   const { args, screen } = invocation;
   const request = parseCheck(args);
-  const problems = await checkInstallation(await invocation.workspace(), request);
+  const workspace = await invocation.workspace();
+  const problems = await checkInstallation(workspace, request);
   const isClean = problems.length === 0;
-  if (hasFlag(args.options, "fix") && !isClean) return await fix(invocation, problems);
-  screen.document({ ok: isClean, problems: problems.map(findingDocument) });
-  for (const problem of problems) screen.line(`${problem.kind}: ${escapeText(findingText(problem))}`);
+  screen.document({
+    ok: isClean,
+    problems: problems.map((problem) => ({ kind: problem.kind, ...describe(problem) })),
+  });
+  for (const problem of problems) screen.line(line(problem));
   if (isClean) screen.info("check: no problems found");
   else screen.line(`check: ${problems.length} problem(s) found`);
-  return isClean ? 0 : 1;
+  if (isClean || !hasFlag(args.options, "fix")) return isClean ? 0 : 1;
+  return await fix(invocation, workspace, planRepairs(workspace, problems));
+}
+
+/** C-CHECK-03: strays first, because the change of packages ends the run. */
+async function fix(invocation: Invocation, workspace: Workspace, repairs: Repairs): Promise<0 | 1> {
+  const { args, screen } = invocation;
+  const { targets, strays, remaining } = repairs;
+  if (targets.length === 0 && strays.length === 0) {
+    throw new PeipkgError("problems-found", `${remaining.length} problem(s) cannot be repaired here`, {
+      lines: remaining.map(({ problem, reason }) => `${describe(problem).text}: ${reason}`),
+    });
+  }
+  for (const { problem, reason } of remaining) {
+    screen.aside(`${invocation.program.name}: not repaired: ${escapeText(`${describe(problem).text} (${reason})`)}`);
+  }
+  screen.begin(startFields(args, workspace));
+  if (strays.length > 0 && !(await removeThem(invocation, workspace, repairs))) return cancelChange(screen, "declined");
+  if (targets.length === 0) {
+    const dryRun = hasFlag(args.options, "dry-run");
+    if (dryRun) screen.line("(dry run — no changes were made)");
+    screen.end("done", { summary: dryRun ? "dry run" : `removed ${strays.length} stray object(s)`, dry_run: dryRun });
+    return 0;
+  }
+  return await runChange(invocation, {
+    kind: "install",
+    targets,
+    claims: { none: true, all: false, roles: [] },
+    automatic: true,
+    reinstall: false,
+    repositories: [],
+    requireSignature: false,
+    options: { ...DEFAULT_CHANGE_OPTIONS, dryRun: hasFlag(args.options, "dry-run") },
+  });
+}
+
+/** Shows, asks and removes. @returns false when the answer was no. */
+async function removeThem(invocation: Invocation, workspace: Workspace, { strays }: Repairs): Promise<boolean> {
+  const { args, screen, assumeYes } = invocation;
+  screen.line("the following strays will be removed:");
+  for (const { path } of strays) screen.line(`  ${escapeText(path)}`);
+  if (hasFlag(args.options, "dry-run")) return true;
+  if (!assumeYes && !isYes(await screen.ask(ROUTINE_QUESTION))) return false;
+  const removed = await removeStrays(workspace, strays);
+  screen.info(`removed ${removed.length} stray object(s)`);
+  return true;
 }

@@ -1,33 +1,44 @@
 /** `peipkg restore` */
-import { planRestore, restoreBackup } from "../../mod.ts";
+import { planRestore, restoreBackup, type RestorePlan } from "../../mod.ts";
 import { hasFlag } from "../arguments.ts";
 import { cancelChange } from "../change.ts";
 import { escapeText } from "../escape.ts";
 import type { Invocation } from "../invocation.ts";
 import { isYes, ROUTINE_QUESTION } from "../prompt.ts";
 
+/** What the operator decides on (C-BACKUP-02); with names when asked for detail. */
+export function restoreLines(plan: RestorePlan, isVerbose: boolean): readonly string[] {
+  const { header, added, dropped, changed } = plan;
+  const counts: readonly (readonly [string, readonly string[]])[] = [
+    ["added", added],
+    ["dropped", dropped],
+    ["changed", changed],
+  ];
+  return [
+    escapeText(`backup of ${header.root}, made ${header.createdAt}: ${header.packages} package record(s)`),
+    ...counts.map(([what, names]) => {
+      const tail = isVerbose && names.length > 0 ? `: ${names.join(", ")}` : "";
+      return escapeText(`  ${names.length} would be ${what}${tail}`);
+    }),
+  ];
+}
+
 export async function run(invocation: Invocation): Promise<0 | 1> {
-  const { args, screen } = invocation;
+  const { args, screen, assumeYes } = invocation;
   const workspace = await invocation.workspace();
   const plan = await planRestore(workspace, args.operands[0] ?? "");
-  screen.line(
-    `restoring would add ${plan.added.length}, drop ${plan.dropped.length} and change ${plan.changed.length} ` +
-      "package record(s)",
-  );
-  for (const [verb, names] of [["add", plan.added], ["drop", plan.dropped], ["change", plan.changed]] as const) {
-    for (const name of names) screen.narrate(`${verb} ${name}`);
-  }
+  for (const line of restoreLines(plan, screen.mode.verbose > 0)) screen.line(line);
   if (hasFlag(args.options, "dry-run")) {
     screen.line("(dry run — no changes were made)");
     screen.end("done", { summary: "dry run", dry_run: true });
     return 0;
   }
-  if (!invocation.assumeYes && !isYes(await screen.ask(ROUTINE_QUESTION))) return cancelChange(screen, "declined");
+  if (!assumeYes && !isYes(await screen.ask(ROUTINE_QUESTION))) return cancelChange(screen, "declined");
   screen.passPrompts();
   const { packages, keptAt } = await restoreBackup(workspace, plan);
   const summary = `restored ${packages} package record(s)`;
-  screen.info(summary);
-  screen.info(`what they replaced is kept at ${escapeText(keptAt)}; run 'peipkg check' to compare with the files`);
+  screen.info(`kept what was replaced in ${escapeText(keptAt)}`);
+  screen.info(`${summary}; run 'peipkg check' to compare them with the files`);
   screen.end("done", { summary, dry_run: false });
   return 0;
 }
