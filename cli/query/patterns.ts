@@ -1,6 +1,6 @@
 /**
  * The patterns of `query` and `rquery`: what each one means, of which packages it can be asked, and where its value
- * comes from. One table serves formats, expressions and the manual page (C-QUERY-01).
+ * comes from. One table serves formats and expressions (C-QUERY-01).
  */
 import { formatTimestamp, type PackageRecord, type RecordItem, type RecordList } from "../../mod.ts";
 import { renderSize } from "../render/sizes.ts";
@@ -12,7 +12,6 @@ export interface ScalarPattern {
   readonly kind: "scalar";
   /** Letters after `%`. */
   readonly name: string;
-  readonly meaning: string;
   readonly type: "text" | "number" | "version";
   readonly sources: readonly RecordSource[];
   value(record: PackageRecord): string;
@@ -21,7 +20,6 @@ export interface ScalarPattern {
 export interface ListPattern {
   readonly kind: "list";
   readonly name: string;
-  readonly meaning: string;
   readonly family: ListFamily;
   /** Member of the list's elements. */
   readonly member: string;
@@ -42,30 +40,29 @@ const WITH_FILES: readonly RecordSource[] = ["installed", "file"];
 
 const scalar = (
   name: string,
-  meaning: string,
   value: (record: PackageRecord) => string,
   sources = EVERYWHERE,
   type: ScalarPattern["type"] = "text",
-): ScalarPattern => ({ kind: "scalar", name, meaning, type, sources, value });
+): ScalarPattern => ({ kind: "scalar", name, type, sources, value });
 
 const flag = (value: boolean | undefined): string => value === true ? "1" : "0";
 
 const SCALARS: readonly ScalarPattern[] = [
-  scalar("n", "name", ({ name }) => name),
-  scalar("v", "version", ({ version }) => version, EVERYWHERE, "version"),
-  scalar("q", "architecture", ({ architecture }) => architecture),
-  scalar("R", "origin or repository", ({ repository }) => repository ?? "(local file)"),
-  scalar("c", "description", ({ description }) => description),
-  scalar("w", "homepage", ({ homepage }) => homepage),
-  scalar("l", "licence", ({ license }) => license),
-  scalar("sb", "installed size in bytes", (record) => String(record.sizeInstalledBytes), EVERYWHERE, "number"),
-  scalar("sh", "installed size, readable", (record) => renderSize(record.sizeInstalledBytes)),
-  scalar("Sb", "download size in bytes", (record) => String(record.sizeDownloadBytes ?? 0), DOWNLOADED, "number"),
-  scalar("Sh", "download size, readable", (record) => renderSize(record.sizeDownloadBytes ?? 0), DOWNLOADED),
-  scalar("t", "install time, seconds since 1970", (record) => String(installedAt(record)), INSTALLED, "number"),
-  scalar("T", "install time", (record) => formatTimestamp(installedAt(record)), INSTALLED),
-  scalar("a", "1 if drawn in, else 0", ({ installed }) => flag(installed?.isAutomatic), INSTALLED, "number"),
-  scalar("k", "1 if locked, else 0", ({ installed }) => flag(installed?.isLocked), INSTALLED, "number"),
+  scalar("n", ({ name }) => name),
+  scalar("v", ({ version }) => version, EVERYWHERE, "version"),
+  scalar("q", ({ architecture }) => architecture),
+  scalar("R", ({ repository }) => repository ?? "(local file)"),
+  scalar("c", ({ description }) => description),
+  scalar("w", ({ homepage }) => homepage),
+  scalar("l", ({ license }) => license),
+  scalar("sb", (record) => String(record.sizeInstalledBytes), EVERYWHERE, "number"),
+  scalar("sh", (record) => renderSize(record.sizeInstalledBytes)),
+  scalar("Sb", (record) => String(record.sizeDownloadBytes ?? 0), DOWNLOADED, "number"),
+  scalar("Sh", (record) => renderSize(record.sizeDownloadBytes ?? 0), DOWNLOADED),
+  scalar("t", (record) => String(installedAt(record)), INSTALLED, "number"),
+  scalar("T", (record) => formatTimestamp(installedAt(record)), INSTALLED),
+  scalar("a", ({ installed }) => flag(installed?.isAutomatic), INSTALLED, "number"),
+  scalar("k", ({ installed }) => flag(installed?.isLocked), INSTALLED, "number"),
 ];
 
 function installedAt({ installed }: PackageRecord): number {
@@ -106,37 +103,36 @@ const FAMILIES: readonly ListFamily[] = [
   ANNOTATIONS,
 ];
 
-const element = (name: string, meaning: string, of: ListFamily, member: string): ListPattern => ({
+const element = (name: string, of: ListFamily, member: string): ListPattern => ({
   kind: "list",
   name,
-  meaning,
   family: of,
   member,
 });
 
 const ELEMENTS: readonly ListPattern[] = [
-  element("dn", "dependency: name", DEPENDENCIES, "name"),
-  element("dv", "dependency: constraint", DEPENDENCIES, "version"),
-  element("rn", "dependent: name", DEPENDENTS, "name"),
-  element("rv", "dependent: version", DEPENDENTS, "version"),
-  element("En", "optional dependency: name", OPTIONAL, "name"),
-  element("Ev", "optional dependency: constraint", OPTIONAL, "version"),
-  element("xn", "conflict: name", CONFLICTS, "name"),
-  element("xv", "conflict: constraint", CONFLICTS, "version"),
-  element("zn", "replaced package: name", REPLACES, "name"),
-  element("zv", "replaced package: constraint", REPLACES, "version"),
-  element("yn", "provided capability: name", PROVIDES, "name"),
-  element("yv", "provided capability: version", PROVIDES, "version"),
-  element("Fp", "file: path", FILES, "path"),
-  element("Ft", "file: type", FILES, "type"),
-  element("Fs", "file: SHA-256", FILES, "hash"),
-  element("Fl", "file: link target", FILES, "target"),
-  element("D", "directory", DIRECTORIES, "path"),
-  element("h", "role held", ROLES, "name"),
-  element("b", "library provided", PROVIDED_LIBRARIES, "name"),
-  element("B", "library required", REQUIRED_LIBRARIES, "name"),
-  element("At", "annotation: tag", ANNOTATIONS, "tag"),
-  element("Av", "annotation: value", ANNOTATIONS, "value"),
+  element("dn", DEPENDENCIES, "name"),
+  element("dv", DEPENDENCIES, "version"),
+  element("rn", DEPENDENTS, "name"),
+  element("rv", DEPENDENTS, "version"),
+  element("En", OPTIONAL, "name"),
+  element("Ev", OPTIONAL, "version"),
+  element("xn", CONFLICTS, "name"),
+  element("xv", CONFLICTS, "version"),
+  element("zn", REPLACES, "name"),
+  element("zv", REPLACES, "version"),
+  element("yn", PROVIDES, "name"),
+  element("yv", PROVIDES, "version"),
+  element("Fp", FILES, "path"),
+  element("Ft", FILES, "type"),
+  element("Fs", FILES, "hash"),
+  element("Fl", FILES, "target"),
+  element("D", DIRECTORIES, "path"),
+  element("h", ROLES, "name"),
+  element("b", PROVIDED_LIBRARIES, "name"),
+  element("B", REQUIRED_LIBRARIES, "name"),
+  element("At", ANNOTATIONS, "tag"),
+  element("Av", ANNOTATIONS, "value"),
 ];
 
 const SOURCE_WORDS: Readonly<Record<RecordSource, string>> = {
@@ -183,7 +179,6 @@ function countPattern(text: string, at: number, source: RecordSource): ScalarPat
   checkSource(found.sources, `%${mark}${letter}`, at, source);
   return scalar(
     mark + letter,
-    mark === "?" ? "1 if the list has entries, else 0" : "number of entries",
     (record) => {
       const { length } = record.list(found.list);
       return mark === "?" ? flag(length > 0) : String(length);
@@ -206,9 +201,4 @@ export function elementValues({ family: of, member }: ListPattern, record: Packa
 /** One value of one element. */
 export function memberOf(item: RecordItem, member: string): string {
   return item[member] ?? "";
-}
-
-/** Every pattern with its meaning, for the manual page. */
-export function patternTable(): readonly (readonly [pattern: string, meaning: string])[] {
-  return [...SCALARS, ...ELEMENTS].map(({ name, meaning }) => [`%${name}`, meaning] as const);
 }

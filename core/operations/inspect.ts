@@ -135,7 +135,7 @@ export function packageDetail(workspace: Workspace, name: string): PackageDetail
       conflicts: manifest.conflicts.map(requirementText),
       provides: manifest.provides.map(provisionText),
       replaces: manifest.replaces.map(requirementText),
-      requiredBy: requiredBy(database, profile, name),
+      requiredBy: requiredBy(new InstalledSet(database, profile), name),
       roles: readHeldRoles(database, name),
       annotations: readAnnotations(database, name).map(({ tag, value }) => ({ tag, value })),
       fileCount: countFiles(database, name),
@@ -221,7 +221,8 @@ export function statistics(workspace: Workspace): Statistics {
   });
 }
 
-function profileOf(workspace: Workspace): LayoutProfile {
+/** Layout profile that manifests are judged by. */
+export function profileOf(workspace: Workspace): LayoutProfile {
   const { layout } = workspace.settings;
   return layout === "late" || layout === "both" ? layout : "base";
 }
@@ -234,8 +235,8 @@ function provisionText({ name, version }: Provides): string {
   return version === undefined ? name : `${name} = ${version.raw}`;
 }
 
-function requiredBy(database: Database, profile: LayoutProfile, name: string): readonly string[] {
-  const installed = new InstalledSet(database, profile);
+/** Installed packages with a dependency that a package of the set satisfies, by name. */
+export function requiredBy(installed: InstalledSet, name: string): readonly string[] {
   const target = installed.get(name);
   if (target === undefined) return [];
   const names = new Set<string>();
@@ -249,7 +250,15 @@ function requiredBy(database: Database, profile: LayoutProfile, name: string): r
   return [...names].sort(compareBytes);
 }
 
-function chooseRepositories(workspace: Workspace, handles: readonly string[]): readonly RepositoryConfiguration[] {
+/**
+ * Enabled repositories, all or those named, in their order.
+ *
+ * @throws {PeipkgError} `unknown-repository`, `repo-config`
+ */
+export function chooseRepositories(
+  workspace: Workspace,
+  handles: readonly string[],
+): readonly RepositoryConfiguration[] {
   using directory = workspace.openConfiguration(false);
   const enabled = requireRepositories(readRepositoryFiles(directory)).filter((repository) => repository.enabled);
   for (const handle of handles) {
@@ -264,7 +273,7 @@ function chooseRepositories(workspace: Workspace, handles: readonly string[]): r
 }
 
 /** C-SEARCH-03: unlike a change, a search goes on without a repository it cannot use. */
-function isUsable(workspace: Workspace, database: Database, repository: RepositoryConfiguration): boolean {
+export function isUsable(workspace: Workspace, database: Database, repository: RepositoryConfiguration): boolean {
   const { handle, signaturePolicy, trustAnchors } = repository;
   const isUnsigned = signaturePolicy === "optional" && trustAnchors.length === 0;
   try {
@@ -279,7 +288,8 @@ function isUsable(workspace: Workspace, database: Database, repository: Reposito
   }
 }
 
-function findOffers(
+/** What one repository offers, by name, then newest version. */
+export function findOffers(
   database: Database,
   handle: string,
   term: string,
@@ -329,7 +339,8 @@ function matcherOf(term: string, match: "contains" | "glob" | "exact"): (text: s
   return (text) => text.toLowerCase().includes(folded);
 }
 
-function describeOffer(database: Database, item: CataloguePackage, profile: LayoutProfile): AvailablePackage {
+/** A catalogue row as listings show it. */
+export function describeOffer(database: Database, item: CataloguePackage, profile: LayoutProfile): AvailablePackage {
   const { license, homepage } = readEntryDetails(item.entry, profile);
   return {
     name: item.name,
