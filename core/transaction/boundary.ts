@@ -80,8 +80,7 @@ function writeClaims(database: Database, claims: ClaimDiff): void {
 function deleteStaleRows(database: Database, content: ContentSource, scope: Scope, changes: ChangeSet): void {
   if (!scope.touched.has(content.name)) return;
   const kept = new Map(changes.newDefaults.map((row) => [row.path, row]));
-  for (const row of scope.leavingFiles.values()) {
-    if (row.package !== content.name) continue;
+  for (const row of scope.leavingByPackage.get(content.name) ?? []) {
     const arrival = scope.arrivals.get(row.path);
     const stays = arrival?.package.content === content
       ? isSameRow(row, wantedRow(content.entries[arrival.index], changes))

@@ -46,6 +46,13 @@ export function openRetained(state: Directory, pool: DirectoryPool, place: strin
   return { directory, name: last, [Symbol.dispose]: () => directory[Symbol.dispose]() };
 }
 
+/** The numbered object a recorded place belongs to: itself, or the directory it was displaced with. */
+export function numberedPlace(place: string): string {
+  const names = placeNames(place);
+  if (place.startsWith(STATE_PREFIX)) return `${STATE_PREFIX}${names.slice(0, 3).join("/")}`;
+  return `${ROOT_PREFIX}/${names.slice(0, names.indexOf(RETAINED_COMPONENT) + 3).join("/")}`;
+}
+
 /** Opens the directory that holds a transaction's numbered directory, the latter being the name. */
 export function openRetainedArea(state: Directory, pool: DirectoryPool, place: string): RetainedObject | undefined {
   const names = placeNames(place);

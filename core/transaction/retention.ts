@@ -14,7 +14,7 @@ import type { Directory } from "../system.ts";
 import type { DirectoryPool } from "./directories.ts";
 import { describeFailure } from "./failures.ts";
 import { removeTree } from "./objects.ts";
-import { openRetained, openRetainedArea } from "./retained.ts";
+import { numberedPlace, openRetained, openRetainedArea } from "./retained.ts";
 
 const SECONDS_PER_DAY = 86_400;
 
@@ -84,30 +84,33 @@ export function pruneRetained(
   return { transactions, warnings };
 }
 
-/** Deletes the kept content of one transaction. */
+/**
+ * Deletes the kept content of one transaction, durably: the rows that name it are forgotten only afterwards, or a power
+ * cut would bring back files nobody knows about.
+ */
 function dropContent(context: RetentionContext, id: number): boolean {
-  const places = retainedPaths(context.database, id);
+  const places = new Set(retainedPaths(context.database, id).map(numberedPlace));
   for (const place of places) removeRetained(context, place);
-  const areas = new Set(places.map((place) => place.split("/").slice(0, -1).join("/")));
-  for (const area of areas) removeEmptyArea(context, `${area}/0`);
-  return places.length > 0;
+  const areas = new Map([...places].map((place) => [place.slice(0, place.lastIndexOf("/")), place]));
+  for (const place of areas.values()) settleArea(context, place);
+  return places.size > 0;
 }
 
 /** Deletes one kept object; one that is gone already is fine. */
-export function removeRetained({ pool, state }: RetentionContext, place: string): void {
+function removeRetained({ pool, state }: RetentionContext, place: string): void {
   using kept = openRetained(state, pool, place);
   const found = kept?.directory.status(kept.name);
   if (kept !== undefined && found !== undefined) removeTree(kept.directory, kept.name, found.type);
 }
 
-/** Removes the numbered directory once it is empty; displaced objects of the operator's keep it (T-RETAIN-06). */
-function removeEmptyArea({ pool, state }: RetentionContext, place: string): void {
-  try {
-    using area = openRetainedArea(state, pool, place);
-    area?.directory.removeDirectory(area.name);
-  } catch {
-    // Not empty, or not removable: a directory with a number for a name does no harm.
-  }
+/** Removes the numbered directory if it is empty; displaced objects of the operator's keep it (T-RETAIN-06). */
+function settleArea({ pool, state }: RetentionContext, place: string): void {
+  using kept = openRetained(state, pool, place);
+  kept?.directory.sync();
+  using area = openRetainedArea(state, pool, place);
+  if (area === undefined || kept === undefined || kept.directory.list().names.length > 0) return;
+  area.directory.removeDirectory(area.name);
+  area.directory.sync();
 }
 
 /**

@@ -39,6 +39,8 @@ export interface Scope {
   readonly removed: ReadonlySet<string>;
   /** Recorded files and symlinks of the touched packages. */
   readonly leavingFiles: ReadonlyMap<string, RecordedFile>;
+  /** The same rows by package. */
+  readonly leavingByPackage: ReadonlyMap<string, readonly RecordedFile[]>;
   /** Recorded directories of the touched packages, by package. */
   readonly leavingDirectories: ReadonlyMap<string, ReadonlySet<string>>;
   /** Every path in `leavingDirectories`. */
@@ -73,16 +75,23 @@ export function readScope(
     });
   });
   const leavingFiles = new Map<string, RecordedFile>();
+  const leavingByPackage = new Map<string, readonly RecordedFile[]>();
   const leavingDirectories = new Map<string, Set<string>>();
   const leavingDirectoryPaths = new Set<string>();
   for (const name of touched.keys()) {
     const directories = new Set<string>();
+    const files: RecordedFile[] = [];
     leavingDirectories.set(name, directories);
+    leavingByPackage.set(name, files);
     for (const row of readFiles(database, name)) {
       if (row.type === "dir") {
         directories.add(row.path);
         leavingDirectoryPaths.add(row.path);
-      } else leavingFiles.set(row.path, { ...row, package: name });
+      } else {
+        const file = { ...row, package: name };
+        files.push(file);
+        leavingFiles.set(row.path, file);
+      }
     }
   }
   return {
@@ -91,6 +100,7 @@ export function readScope(
     touched,
     removed,
     leavingFiles,
+    leavingByPackage,
     leavingDirectories,
     leavingDirectoryPaths,
     ...gatherArrivals(arriving, rules, obstacles),
