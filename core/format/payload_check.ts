@@ -7,6 +7,7 @@ import { excerpt, PeipkgError, ruleError } from "../errors.ts";
 import { baseNameOf, compareBytes, type SafePath } from "../identity/safe_path.ts";
 import type { Claim } from "./claims_field.ts";
 import { checkSymlinkTarget, createDestinationCheck, type DestinationRules } from "./destinations.ts";
+import { findDescriptorDanger } from "./descriptor_safety.ts";
 import type { FileList } from "./file_list.ts";
 import type { Manifest, SideEffect, Warn } from "./manifest.ts";
 

@@ -4,6 +4,7 @@
  *
  * @see A-KMES-01, A-SDA-01 to A-SDA-03, A-OPER-03
  */
+import { sidText } from "../identity/sid.ts";
 import { EINTR } from "./errno.ts";
 import {
   addressOf,
@@ -107,19 +108,4 @@ export function ownSid(): string | undefined {
   } finally {
     closeDescriptor(token);
   }
-}
-
-/**
- * Binary SID as text; `undefined` when the bytes are none.
- *
- * @param sid Revision, count, six bytes of authority (big-endian), then 32-bit sub-authorities (little-endian).
- */
-export function sidText(sid: Uint8Array): string | undefined {
-  const count = sid[1] ?? 0;
-  if (sid[0] !== 1 || count > 15 || sid.length < 8 + 4 * count) return undefined;
-  const view = new DataView(sid.buffer, sid.byteOffset, sid.byteLength);
-  const authority = view.getUint16(2) * 0x1_0000_0000 + view.getUint32(4);
-  let text = `S-1-${authority}`;
-  for (let index = 0; index < count; index++) text += `-${view.getUint32(8 + 4 * index, true)}`;
-  return text;
 }

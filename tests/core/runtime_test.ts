@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { SystemCallError } from "../../core/errors.ts";
-import { sidText } from "../../core/fs/peios.ts";
+import { sidText } from "../../core/identity/sid.ts";
 import { terminalPath } from "../../core/fs/machine.ts";
 import { errnoName } from "../../core/fs/errno.ts";
 import { type RealSystem, realSystem } from "../../core/runtime.ts";
