@@ -127,7 +127,11 @@ async function packTree(options: ProductOptions, runner: string, work: string, m
     stderr: "piped",
   }).output();
   if (!success) throw new Error(`cannot pack ${manifest.name}: ${decoder.decode(stderr).trim()}`);
-  return `${options.out}/${manifest.name}_${manifest.version}_${manifest.architecture}.peipkg`;
+  const packed = `${options.out}/${manifest.name}_${manifest.version}_${manifest.architecture}.peipkg`;
+  const verified = await new Deno.Command(runner, { args: ["--as=peipkg-build", "verify", packed], stderr: "piped" })
+    .output();
+  if (!verified.success) throw new Error(`cannot use what was packed: ${decoder.decode(verified.stderr).trim()}`);
+  return packed;
 }
 
 /** Published files of the libraries in the bundle, as the SBOM names them and the module cache holds them. */
