@@ -1,6 +1,6 @@
 /**
  * A small clause-learning satisfiability solver: it proves that some choices cannot go together. Deterministic: no
- * randomness, no clock; work is counted in conflicts. Variables are numbered from 0; a literal is `2 * variable`, or
+ * randomness, no clock; work is counted, in conflicts and in assignments. Variables are numbered from 0; a literal is `2 * variable`, or
  * one more for its negation.
  */
 
@@ -15,6 +15,8 @@ export function negated(literal: number): number {
 }
 
 const UNASSIGNED = -1;
+/** Assignments allowed for every conflict allowed: many easy questions cost as much as few hard ones. */
+const ASSIGNMENTS_PER_CONFLICT = 150;
 /** Conflicts between restarts are this times the Luby sequence. */
 const RESTART_UNIT = 64;
 const ACTIVITY_DECAY = 1 / 0.95;
@@ -36,8 +38,9 @@ interface Learnt {
 }
 
 export class Solver {
-  /** Conflicts met so far, over all calls. */
-  conflicts = 0;
+  /** Conflicts met and values assigned so far, over all calls. */
+  #conflicts = 0;
+  #assignments = 0;
   readonly #watches: Clause[][] = [];
   /** Per literal: 1 true, 0 false, -1 unassigned. */
   #values = new Int8Array(0);
@@ -56,7 +59,7 @@ export class Solver {
   #bump = 1;
   #contradictory = false;
 
-  /** @param maxConflicts Allowance over all calls; beyond it `solve()` gives up. */
+  /** @param maxConflicts Allowance over all calls, with a matching one of assignments; beyond it `solve()` gives up. */
   constructor(readonly maxConflicts: number) {}
 
   /** Adds a variable. @param preferred Value tried first. */
@@ -96,11 +99,12 @@ export class Solver {
   /**
    * Looks for values that satisfy every clause under the assumptions.
    *
-   * @returns Whether there are any; `undefined` when the allowance of conflicts is used up.
+   * @returns Whether there are any; `undefined` when the allowance is used up.
    */
   solve(assumptions: readonly number[]): boolean | undefined {
     this.#backtrack(0);
     if (this.#contradictory) return false;
+    if (this.#isSpent()) return undefined;
     let restarts = 0;
     let untilRestart = RESTART_UNIT * luby(restarts);
     for (;;) {
@@ -110,7 +114,8 @@ export class Solver {
           this.#contradictory = true;
           return false;
         }
-        if (++this.conflicts > this.maxConflicts) return undefined;
+        this.#conflicts++;
+        if (this.#isSpent()) return undefined;
         untilRestart--;
         this.#learn(conflict);
         continue;
@@ -153,6 +158,10 @@ export class Solver {
     return true;
   }
 
+  #isSpent(): boolean {
+    return this.#conflicts > this.maxConflicts || this.#assignments > this.maxConflicts * ASSIGNMENTS_PER_CONFLICT;
+  }
+
   #watch(clause: Clause): void {
     this.#watches[negated(clause[0] ?? 0)]?.push(clause);
     this.#watches[negated(clause[1] ?? 0)]?.push(clause);
@@ -160,6 +169,7 @@ export class Solver {
 
   #assign(literal: number, reason: Clause | undefined): void {
     const variable = literal >> 1;
+    this.#assignments++;
     this.#values[literal] = 1;
     this.#values[literal ^ 1] = 0;
     this.#level[variable] = this.#levelStarts.length;
