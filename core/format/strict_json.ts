@@ -110,12 +110,28 @@ const SHORT_ESCAPES: ReadonlyMap<string, string> = new Map([
   ["t", "\t"],
 ]);
 
+/** Removes everything from an index on and returns it, in an array of just that size. */
+function takeFrom<T>(pending: T[], from: number): readonly T[] {
+  const taken = pending.slice(from);
+  pending.length = from;
+  return taken;
+}
+
 /** One pass over a text. Recursion is bounded by the depth limit. */
 class Reader {
   private at = 0;
   private depth = 0;
   /** Keys seen before, by a cheap hash: the few keys of a large document are then one string each. */
   private readonly knownKeys: (string | undefined)[] = new Array(256).fill(undefined);
+
+  /**
+   * Keys and values of everything still open, innermost last. Finished containers take theirs off in one piece, so
+   * that their arrays are exactly as long as they need to be.
+   */
+  private readonly pendingKeys: string[] = [];
+  private readonly pendingValues: JsonValue[] = [];
+  /** Keys of the last object, by their number. */
+  private readonly lastKeys: (readonly string[] | undefined)[] = new Array(MANY_KEYS + 1).fill(undefined);
 
   constructor(
     private readonly text: string,
@@ -156,29 +172,47 @@ class Reader {
     this.at++;
     this.skipWhitespace();
     if (this.text.charCodeAt(this.at) === CLOSE_BRACE) return this.leave(EMPTY_OBJECT);
-    const keys: string[] = [];
-    const values: JsonValue[] = [];
+    const keysFrom = this.pendingKeys.length;
+    const valuesFrom = this.pendingValues.length;
     let seen: Set<string> | undefined;
     for (;;) {
       if (this.text.charCodeAt(this.at) !== QUOTE) throw this.syntax("a key was expected");
       const key = this.key();
       // F-JSON-03: compared after unescaping, also in fields nobody reads
-      if (seen === undefined ? keys.includes(key) : seen.has(key)) throw this.duplicate(key);
+      if (seen === undefined ? this.pendingKeys.includes(key, keysFrom) : seen.has(key)) throw this.duplicate(key);
       if (seen !== undefined) seen.add(key);
-      else if (keys.length >= MANY_KEYS) seen = new Set(keys).add(key);
+      else if (this.pendingKeys.length - keysFrom >= MANY_KEYS) {
+        seen = new Set(this.pendingKeys.slice(keysFrom)).add(key);
+      }
+      this.pendingKeys.push(key);
       this.skipWhitespace();
       if (this.text.charCodeAt(this.at) !== COLON) throw this.syntax(`":" was expected`);
       this.at++;
       this.skipWhitespace();
-      keys.push(key);
-      values.push(this.visitor !== undefined && this.depth === 1 ? this.topLevelField(key) : this.value());
+      this.pendingValues.push(this.visitor !== undefined && this.depth === 1 ? this.topLevelField(key) : this.value());
       this.skipWhitespace();
       const next = this.text.charCodeAt(this.at);
-      if (next === CLOSE_BRACE) return this.leave(new JsonObject(keys, values));
+      if (next === CLOSE_BRACE) {
+        const keys = this.takeKeys(keysFrom);
+        return this.leave(new JsonObject(keys, takeFrom(this.pendingValues, valuesFrom)));
+      }
       if (next !== COMMA) throw this.syntax(`"," or "}" was expected`);
       this.at++;
       this.skipWhitespace();
     }
+  }
+
+  /** Objects of one shape, which follow each other in every large document, share one list of keys. */
+  private takeKeys(from: number): readonly string[] {
+    const pending = this.pendingKeys;
+    const known = this.lastKeys[pending.length - from];
+    if (known !== undefined && known.every((key, at) => key === pending[from + at])) {
+      pending.length = from;
+      return known;
+    }
+    const keys = takeFrom(pending, from);
+    if (keys.length <= MANY_KEYS) this.lastKeys[keys.length] = keys;
+    return keys;
   }
 
   /** Steps over the closing bracket of a finished value. */
@@ -210,14 +244,14 @@ class Reader {
     this.at++;
     this.skipWhitespace();
     if (this.text.charCodeAt(this.at) === CLOSE_BRACKET) return this.leave(EMPTY_ARRAY);
-    const elements: JsonValue[] = [];
+    const elementsFrom = this.pendingValues.length;
     for (let index = 0;; index++) {
       const element = this.value();
-      if (visit === undefined) elements.push(element);
+      if (visit === undefined) this.pendingValues.push(element);
       else visit(element, index);
       this.skipWhitespace();
       const next = this.text.charCodeAt(this.at);
-      if (next === CLOSE_BRACKET) return this.leave(elements);
+      if (next === CLOSE_BRACKET) return this.leave(takeFrom(this.pendingValues, elementsFrom));
       if (next !== COMMA) throw this.syntax(`"," or "]" was expected`);
       this.at++;
       this.skipWhitespace();
