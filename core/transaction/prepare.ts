@@ -13,7 +13,7 @@ import { Diff } from "./diff.ts";
 import { DirectoryPool } from "./directories.ts";
 import { type DueEffect, dueEffects } from "./effects.ts";
 import type { ChangeSet } from "./file_operation.ts";
-import { planHolders } from "./holders.ts";
+import { type ClaimSubject, planHolders } from "./holders.ts";
 import type { TransactionInput } from "./input.ts";
 import { addRemovals, decideRemoval, type UndecidedFile } from "./removal.ts";
 import { readScope, type Scope } from "./scope.ts";
@@ -58,21 +58,28 @@ export async function prepareTransaction(
   input: TransactionInput,
   pool: DirectoryPool,
 ): Promise<PreparedTransaction | CancelledTransaction> {
-  const { database, plan, contents, options, root, session } = input;
+  const { contents, root } = input;
   requireDescriptorPolicy(contents.values(), root.hasKacs);
+  const compared = comparePlan(input, pool);
+  const decisions = await decideEdits(input, compared.diff, compared.undecided);
+  if (decisions === undefined) return { kind: "cancelled", reason: "modified-abort" };
+  return finishPreparation(input, compared, decisions);
+}
+
+/** The plan against the database and the disk: everything but the operator's word. */
+interface ComparedPlan {
+  readonly diff: Diff;
+  readonly claims: ClaimDiff;
+  readonly undecided: readonly UndecidedFile[];
+}
+
+function comparePlan(input: TransactionInput, pool: DirectoryPool): ComparedPlan {
+  const { database, plan, contents, options, root, session } = input;
   const rules = pathRules(options);
   const obstacles = new Obstacles();
-  const reader = new ContentReader();
-  const mode = root.hasKacs && input.isSystemRoot ? 0o777 : 0o755; // T-MODE-01
   const scope = readScope(database, plan, contents, rules, obstacles);
   const holders = planHolders(database, {
-    arriving: plan.operations.flatMap((operation) => {
-      if (operation.kind === "remove") return [];
-      const content = contents.get(operation.target.name);
-      if (content === undefined) return [];
-      const { name, manifest } = content;
-      return [{ name, relations: manifest, isNamed: operation.requested, isNew: operation.kind === "install" }];
-    }),
+    arriving: claimSubjects(input),
     touched: new Set(scope.touched.keys()),
     request: input.claims,
     allowCritical: options.allowCritical,
@@ -86,8 +93,8 @@ export async function prepareTransaction(
     obstacles,
     options,
     callerUid: session.system.machine.euid,
-    fileMode: mode,
-    reader,
+    fileMode: root.hasKacs && input.isSystemRoot ? 0o777 : 0o755, // T-MODE-01
+    reader: new ContentReader(),
     withdrawnLinks: withdrawnLinks(links),
     declarations: holders.declarations,
   });
@@ -98,13 +105,42 @@ export async function prepareTransaction(
   const claims = addClaimLinks(diff, holders, links, input.isSystemRoot);
   const undecided = addRemovals(diff);
   if (!obstacles.isEmpty) throw obstacles.toError();
+  return { diff, claims, undecided };
+}
+
+function claimSubjects({ plan, contents }: TransactionInput): readonly ClaimSubject[] {
+  return plan.operations.flatMap((operation) => {
+    if (operation.kind === "remove") return [];
+    const content = contents.get(operation.target.name);
+    if (content === undefined) return [];
+    const { name, manifest } = content;
+    return [{ name, relations: manifest, isNamed: operation.requested, isNew: operation.kind === "install" }];
+  });
+}
+
+/** Settles every edited file; `undefined` when the operator aborts (T-RM-04). */
+async function decideEdits(
+  input: TransactionInput,
+  diff: Diff,
+  undecided: readonly UndecidedFile[],
+): Promise<readonly AuthorisationRow[] | undefined> {
   const decisions = standingDecisions(input, diff);
   for (const file of undecided) {
     const decision = await decide(input, undecided, file);
-    if (decision === "abort") return { kind: "cancelled", reason: "modified-abort" };
+    if (decision === "abort") return undefined;
     decideRemoval(diff, file, decision);
     if (decision === "remove") decisions.push(removalEvidence(file.row.path, "tty"));
   }
+  return decisions;
+}
+
+function finishPreparation(
+  input: TransactionInput,
+  { diff, claims }: ComparedPlan,
+  decisions: readonly AuthorisationRow[],
+): PreparedTransaction {
+  const { database, root } = input;
+  const { pool, scope, rules, reader, fileMode } = diff.context;
   const id = nextTransactionId(database);
   const hasRetained = (): boolean =>
     prunableTransactions(database).some((entry) => retainedPaths(database, entry.id).length > 0);
@@ -113,6 +149,7 @@ export async function prepareTransaction(
   for (const warning of foreignOwners(root.foreignDirectories)) diff.warn(warning);
   const due = dueEffects(scope, diff.changes, declaredByRemoved(input, scope));
   for (const warning of due.warnings) diff.warn(warning);
+  const { changes } = diff;
   return {
     kind: "prepared",
     id,
@@ -120,11 +157,11 @@ export async function prepareTransaction(
     reader,
     rules,
     scope,
-    changes: diff.changes,
+    changes,
     claims,
     effects: due.effects,
     decisions,
-    mode,
+    mode: fileMode,
   };
 }
 
