@@ -124,11 +124,16 @@ async function packTree(options: ProductOptions, runner: string, work: string, m
       ...["--out", options.out, "--timestamp", options.timestamp],
       ...(options.signKey === undefined ? [] : ["--sign-key", options.signKey]),
     ],
+    env: { PEIPKG_RUNTIME_DIR: `${work}/runtime` },
     stderr: "piped",
   }).output();
   if (!success) throw new Error(`cannot pack ${manifest.name}: ${decoder.decode(stderr).trim()}`);
   const packed = `${options.out}/${manifest.name}_${manifest.version}_${manifest.architecture}.peipkg`;
-  const verified = await new Deno.Command(runner, { args: ["--as=peipkg-build", "verify", packed], stderr: "piped" })
+  const verified = await new Deno.Command(runner, {
+    args: ["--as=peipkg-build", "verify", packed],
+    env: { PEIPKG_RUNTIME_DIR: `${work}/runtime` },
+    stderr: "piped",
+  })
     .output();
   if (!verified.success) throw new Error(`cannot use what was packed: ${decoder.decode(verified.stderr).trim()}`);
   return packed;
