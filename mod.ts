@@ -51,11 +51,13 @@ export {
   commitRepositoryAdd,
   fetchRepositoryAdd,
   listRepositories,
+  listRepositoryKeys,
   planRepositoryAdd,
   removeRepository,
   type RepositoryAddRequest,
   type RepositoryCeremony,
   type RepositoryListing,
+  setRepositoryEnabled,
 } from "./core/operations/repositories.ts";
 export type { Weakening } from "./core/operations/accepted_configuration.ts";
 export { pendingWeakenings } from "./core/operations/available.ts";

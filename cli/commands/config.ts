@@ -1,8 +1,15 @@
 /** `peipkg config` */
-import { PeipkgError, type SettingSource, type SettingValue } from "../../mod.ts";
+import {
+  listRepositories,
+  PeipkgError,
+  type RepositoryListing,
+  type SettingSource,
+  type SettingValue,
+} from "../../mod.ts";
 import { hasFlag, nearestWord, UsageError } from "../arguments.ts";
 import { escapeText } from "../escape.ts";
 import type { Invocation } from "../invocation.ts";
+import { repositoryDocument } from "./repo/list.ts";
 
 const KEY_WIDTH = 28;
 
@@ -16,12 +23,27 @@ const SOURCES: Readonly<Record<SettingSource, string>> = {
 };
 
 /** A value as TOML: JSON's strings, numbers, booleans and lists are TOML's. */
-const tomlText = (value: SettingValue["value"]): string =>
-  typeof value === "object" ? `[${value.map((item) => JSON.stringify(item)).join(", ")}]` : JSON.stringify(value);
+const tomlText = (value: SettingValue["value"] | undefined): string =>
+  value === undefined
+    ? ""
+    : typeof value === "object"
+    ? `[${value.map((item) => JSON.stringify(item)).join(", ")}]`
+    : JSON.stringify(value);
 
 /** One line of C-CONFIG-01, escaped. */
 export function settingLine({ definition, value, source }: SettingValue): string {
   return `${definition.key.padEnd(KEY_WIDTH)}${escapeText(tomlText(value))}  (${SOURCES[source]})`;
+}
+
+/** A repository as an indented block, escaped; absent limits are those of the settings above. */
+export function repositoryLines(item: RepositoryListing): readonly string[] {
+  if (item.kind === "invalid") return [`repository ${escapeText(item.handle)}  [invalid]`];
+  const { handle, ...values } = item.configuration;
+  const keyed = Object.entries(values).filter(([, value]) => value !== undefined).map(([name, value]) => {
+    const key = name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+    return `  ${key.padEnd(KEY_WIDTH - 2)}${escapeText(tomlText(value))}`;
+  });
+  return [`repository ${escapeText(handle)}`, ...keyed];
 }
 
 function findSetting(values: readonly SettingValue[], key: string, words: string): SettingValue {
@@ -32,7 +54,8 @@ function findSetting(values: readonly SettingValue[], key: string, words: string
 }
 
 export async function run({ args, screen, workspace }: Invocation): Promise<0 | 1> {
-  const { resolved } = await workspace();
+  const opened = await workspace();
+  const { resolved } = opened;
   const [problem] = resolved.problems;
   if (hasFlag(args.options, "check")) {
     if (problem !== undefined) {
@@ -45,11 +68,14 @@ export async function run({ args, screen, workspace }: Invocation): Promise<0 | 
   }
   const [key] = args.operands;
   const changed = hasFlag(args.options, "changed");
+  const onlyRepositories = hasFlag(args.options, "repositories");
+  const repositories = key !== undefined || changed ? [] : listRepositories(opened);
   const values = key === undefined
-    ? resolved.values.filter(({ source }) => !changed || source !== "default")
+    ? resolved.values.filter(({ source }) => !onlyRepositories && (!changed || source !== "default"))
     : [findSetting(resolved.values, key, args.words)];
   screen.document({
     options: values.map(({ definition, value, source }) => ({ key: definition.key, value, source: SOURCES[source] })),
+    repositories: repositories.map(repositoryDocument),
   });
   if (key === undefined) { for (const value of values) screen.line(settingLine(value)); }
   else {
@@ -57,6 +83,7 @@ export async function run({ args, screen, workspace }: Invocation): Promise<0 | 
       for (const item of typeof value === "object" ? value : [value]) screen.line(escapeText(String(item)));
     }
   }
+  for (const item of repositories) for (const line of repositoryLines(item)) screen.line(line);
   // What is wrong is shown beside what is in force (C-CONF-11).
   for (const { message } of resolved.problems) screen.aside(`${screen.mode.program}: config: ${escapeText(message)}`);
   return 0;
