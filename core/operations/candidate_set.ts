@@ -71,7 +71,7 @@ export class CandidateSet implements CandidateSource {
   nearNames(name: string): readonly string[] {
     if (this.database === undefined) return [];
     const near = nearestName(name, namesWithPrefix(this.database, name.slice(0, 1), MAX_NEAR_NAMES));
-    return near === undefined ? [] : [near];
+    return near === undefined || near === name ? [] : [near];
   }
 
   #relating(kind: "provides" | "replaces", name: string): readonly CatalogueCandidate[] {

@@ -11,6 +11,7 @@ import { readPackageSize, setInstallReason } from "../store/installed.ts";
 import { executeTransaction } from "../transaction/execute.ts";
 import {
   type Evidence,
+  type FileNotice,
   type TransactionAnswer,
   type TransactionInput,
   type TransactionQuestion,
@@ -276,7 +277,7 @@ async function runTransaction(
     startedAt: workspace.startedAt,
     ask: (question) => ask(workspace, answers, question),
   });
-  return reportOf(report, plan);
+  return reportOf(workspace, report, plan);
 }
 
 /** T-UNDO-07: the archive must offer the very bytes that were installed. */
@@ -399,8 +400,7 @@ function auditFailure(workspace: Workspace, prepared: PreparedChange, error: unk
   });
 }
 
-function reportOf(report: TransactionReport, plan: Plan): ChangeReport {
-  const warnings: readonly Warning[] = report.warnings;
+function reportOf(workspace: Workspace, report: TransactionReport, plan: Plan): ChangeReport {
   return {
     kind: report.kind === "committed" ? "done" : "cancelled",
     cancelReason: report.cancelReason,
@@ -408,8 +408,49 @@ function reportOf(report: TransactionReport, plan: Plan): ChangeReport {
     operations: report.operations,
     marks: report.kind === "committed" ? plan.marks : [],
     holders: report.holders.map(({ role, from, to }) => ({ role, from, to })),
-    warnings,
+    warnings: [...report.files.flatMap((notice) => tellFile(workspace, notice)), ...report.warnings],
     fetched: [],
     interruptedAfterCommit: report.interruptedAfterCommit,
   };
+}
+
+/** Reports a path the transaction treated in a special way; some are worth a warning (C-PLAN-08, T-COLL-12). */
+function tellFile(workspace: Workspace, { kind, path, place, package: owner }: FileNotice): readonly Warning[] {
+  const tell = (action: "adopted" | "displaced" | "kept" | "written", at: string) =>
+    workspace.session.emit({
+      kind: "file",
+      path: at,
+      action,
+      package: owner,
+      ...(place === undefined ? {} : { place }),
+    });
+  switch (kind) {
+    case "adopted":
+    case "displaced":
+      tell(kind, path);
+      return [];
+    case "kept": {
+      tell("kept", path);
+      if (place === undefined) return [];
+      tell("written", place);
+      return [{
+        rule: "W_CONFIG_KEPT",
+        text: `${path} has been modified since install — keeping it; the new default was written to ${place}`,
+      }];
+    }
+    case "left":
+      tell("kept", path);
+      return [{
+        rule: "W_FILE_LEFT",
+        text: `${path} has been modified since install and was left; no package owns it`,
+      }];
+    case "not-removed":
+      return [{ rule: "W_FILE_LEFT", text: `${path} is not what was recorded and was left; no package owns it` }];
+    case "restored-default":
+      tell("written", path);
+      return [];
+    case "already-absent":
+      workspace.session.emit({ kind: "trace", text: `${path} was absent already` });
+      return [];
+  }
 }
