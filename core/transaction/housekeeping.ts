@@ -232,7 +232,9 @@ class Tidying implements Disposable {
       this.#durability.prepare(target.directory);
       directory.rename(baseName(backup), target.directory, placeName(place));
       this.#durability.touch(directory);
-      this.#durability.touch(target.directory);
+      // Not by its path: the state directory may lie outside the root.
+      if (this.#durability.needsFileSync(target.directory)) target.directory.sync();
+      else this.#durability.touch(target.directory);
     } catch (error) {
       if (hasErrno(error, "ENOENT")) return; // moved by an earlier run
       if (file.keepBackup) {

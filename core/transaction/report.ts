@@ -2,6 +2,7 @@
  * The forensic report (T-INDET-06): what a pending transaction left, what strays lie about, where kept content is. It
  * reads, and changes nothing. Recorded files whose content differs are `verify`'s to find.
  */
+import { openOrCreateChild, writeFileDurably } from "../fs/durable.ts";
 import type { Database } from "../store/database.ts";
 import { readTransactions, retainedPaths } from "../store/history.ts";
 import { readFiles, readInstalledPackages, readOwners } from "../store/installed.ts";
@@ -59,6 +60,10 @@ export interface RecoveryReport {
   readonly gaps: readonly string[];
 }
 
+const REPORTS_DIRECTORY = "reports";
+const REPORTS_MODE = 0o700;
+const REPORT_MODE = 0o600;
+
 const STRAY_REGEXP = /\.peipkg-(?:(?:staged|backup)-([0-9]+)(?:-[0-9]+)?|new(?:-[0-9]+)?)$/;
 
 /** Gathers the report; what cannot be read is named in `gaps`. */
@@ -96,6 +101,29 @@ export function recoveryReport(context: TransactionContext): RecoveryReport {
     filesystems: attempt<RecoveryReport["filesystems"]>("file systems", [], () => fileSystems(pool, directories)),
     gaps,
   };
+}
+
+/**
+ * Keeps a copy of a report below `STATE/reports` (T-INDET-07).
+ *
+ * @param transaction Id it is about; 0 when nothing is pending.
+ * @param startedAt Milliseconds since the epoch, part of the name.
+ * @returns Its name below the state directory, or `undefined` when it could not be saved: the report is shown anyway.
+ */
+export function saveRecoveryReport(
+  state: Directory,
+  transaction: number,
+  startedAt: number,
+  text: string,
+): string | undefined {
+  const name = `recovery-${transaction}-${Math.floor(startedAt / 1000)}.json`;
+  try {
+    using reports = openOrCreateChild(state, REPORTS_DIRECTORY, REPORTS_MODE);
+    writeFileDurably(reports, name, new TextEncoder().encode(text), REPORT_MODE);
+    return `${REPORTS_DIRECTORY}/${name}`;
+  } catch {
+    return undefined; // FP-70: a caller without write access loses only the copy
+  }
 }
 
 function describe(context: TransactionContext, pool: DirectoryPool, file: JournalFile): ReportedFile {

@@ -2,11 +2,11 @@
  * Where displaced content is kept for undo (transactions.md section 20): numbers, not names, so that nothing scanning
  * a directory takes them for something else. One accessor spells the places.
  */
+import { openOrCreateChild } from "../fs/durable.ts";
 import { corrupt } from "../store/database.ts";
 import type { Directory } from "../system.ts";
 import { RETAINED_COMPONENT } from "./collision.ts";
 import type { DirectoryPool } from "./directories.ts";
-import { hasErrno } from "./failures.ts";
 import { childPath } from "./names.ts";
 
 const STATE_PREFIX = "state:";
@@ -73,7 +73,7 @@ export function makeRetained(state: Directory, pool: DirectoryPool, place: strin
   let current: Directory | undefined;
   if (place.startsWith(STATE_PREFIX)) {
     for (const name of names) {
-      const next = makeChild(current ?? state, name);
+      const next = openOrCreateChild(current ?? state, name, PRIVATE_MODE);
       current?.[Symbol.dispose]();
       current = next;
     }
@@ -82,7 +82,7 @@ export function makeRetained(state: Directory, pool: DirectoryPool, place: strin
     current = pool.root.openDirectory(`/${names.slice(0, area).join("/")}`);
     for (const name of names.slice(area)) {
       if (current === undefined) break;
-      const next = makeChild(current, name);
+      const next = openOrCreateChild(current, name, PRIVATE_MODE);
       current[Symbol.dispose]();
       current = next;
     }
@@ -90,18 +90,6 @@ export function makeRetained(state: Directory, pool: DirectoryPool, place: strin
   if (current === undefined) throw corrupt(`retained place "${place}" does not exist`);
   const directory = current;
   return { directory, name: last, [Symbol.dispose]: () => directory[Symbol.dispose]() };
-}
-
-function makeChild(parent: Directory, name: string): Directory {
-  try {
-    parent.makeDirectory(name, PRIVATE_MODE);
-    parent.changeMode(name, PRIVATE_MODE);
-  } catch (error) {
-    if (!hasErrno(error, "EEXIST")) throw error;
-  }
-  const child = parent.openDirectory(name);
-  if (child === undefined) throw corrupt(`retained directory "${name}" does not exist`);
-  return child;
 }
 
 function descend(from: Directory, names: readonly string[]): Directory | undefined {
