@@ -150,9 +150,13 @@ export class ZstdEncoder implements Disposable {
       chunkSize: OUTPUT_BYTES,
       params: { [constants.ZSTD_c_compressionLevel]: level, [constants.ZSTD_c_checksumFlag]: 0 },
     });
+    // The runtime's encoder appends an empty second frame when its end falls on the edge of an output chunk: exactly
+    // one frame may be written (F-PRO-11), so nothing after the first one's end is passed on.
+    const frame = new FrameWalker(() => {});
     this.stream.on("data", (bytes: Uint8Array) => {
       try {
-        output(bytes);
+        const length = frame.take(bytes);
+        if (length > 0) output(bytes.subarray(0, length));
       } catch (cause) {
         this.fail(cause);
       }

@@ -59,6 +59,16 @@ export class FrameWalker {
    * @see F-ZST-01, F-ZST-04, F-ZST-05
    */
   push(chunk: Uint8Array): void {
+    if (this.take(chunk) === chunk.length) return;
+    throw ruleError("E_ZSTD_TRAILING", "cannot decompress: bytes follow the compressed frame");
+  }
+
+  /**
+   * As `push()`, but bytes after the frame are left alone.
+   *
+   * @returns How many bytes of the chunk belong to the frame.
+   */
+  take(chunk: Uint8Array): number {
     let at = 0;
     while (at < chunk.length) {
       switch (this.state) {
@@ -82,9 +92,10 @@ export class FrameWalker {
           });
           break;
         case "end":
-          throw ruleError("E_ZSTD_TRAILING", "cannot decompress: bytes follow the compressed frame");
+          return at;
       }
     }
+    return at;
   }
 
   /** `E_ZSTD_CORRUPT` when the file ended inside the frame; `E_ZSTD_MAGIC` when there is none. */
