@@ -114,3 +114,10 @@ export {
 } from "./core/operations/records.ts";
 export { matchesPattern } from "./core/operations/patterns.ts";
 export { findLibrary, findMissingLibraries, type LibraryAnswer } from "./core/operations/libraries.ts";
+export {
+  listNewDefaults,
+  type NewDefault,
+  type NewDefaultChoice,
+  readNewDefault,
+  settleNewDefaults,
+} from "./core/operations/new_defaults.ts";

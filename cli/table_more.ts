@@ -167,5 +167,36 @@ const RQUERY: CommandSpec = {
   load: () => import("./commands/query.ts"),
 };
 
+const settles = ({ options }: Words): boolean =>
+  ["use-new", "keep", "merged"].some((name) => options[name] !== undefined);
+
+const DIFF: CommandSpec = {
+  name: "diff",
+  group: "maintenance",
+  summary: "look at and settle new defaults of edited configuration files",
+  description: [
+    "An upgrade that meets an edited configuration file leaves it alone and puts the new default beside it, ending in " +
+    ".peipkg-new. Without operands these are listed; with paths, the differences are shown.",
+    "Then each can be taken (the old file is kept as .peipkg-old), left, or replaced by the result of a merge. No " +
+    "merge tool is run.",
+  ],
+  operands: [{ label: "path", kind: "file", repeatable: true, optional: true }],
+  synopses: ["[path]...", "--use-new|--keep <path>... [-y]", "--merged FILE <path> [-y]"],
+  options: [
+    { name: "use-new", summary: "put the new default in place", excludes: ["keep", "merged"] },
+    { name: "keep", summary: "keep the present file and delete the new default", excludes: ["merged"] },
+    { name: "merged", value: { label: "FILE", kind: "file" }, summary: "put the content of FILE in place" },
+    YES,
+  ],
+  needs: "installation",
+  output: (words) => settles(words) ? "events" : "document",
+  asks: settles,
+  examples: [
+    { line: "peipkg diff", meaning: "list what waits to be settled" },
+    { line: "peipkg diff --use-new /etc/nginx/nginx.conf", meaning: "take the new default" },
+  ],
+  load: () => import("./commands/diff.ts"),
+};
+
 /** In the order of the help. */
-export const MORE_COMMANDS: readonly CommandSpec[] = [CHECK, QUERY, RQUERY, BACKUP, RESTORE];
+export const MORE_COMMANDS: readonly CommandSpec[] = [CHECK, QUERY, RQUERY, BACKUP, RESTORE, DIFF];

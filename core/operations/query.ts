@@ -251,7 +251,7 @@ function ownershipAt(database: Database, path: string): PathOwnership | undefine
 }
 
 /** Folds `.`, `..` and repeated slashes of an absolute path by its text alone; `..` stops at the root. */
-function foldPath(path: string): string {
+export function foldPath(path: string): string {
   const names: string[] = [];
   for (const name of path.split("/")) {
     if (name === "..") names.pop();
