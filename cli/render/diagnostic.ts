@@ -70,6 +70,14 @@ function detailMembers(detail: ErrorDetail): Readonly<Record<string, unknown>> {
   return typeof snake === "object" && snake !== null ? { ...snake } : {};
 }
 
+/** Everything found wrong with one thing, where the failure carries more than the first (C-BUILD-01). */
+function violationsOf(detail: ErrorDetail): readonly PeipkgError[] {
+  const violations = detail.more?.["violations"];
+  const found = Array.isArray(violations) ? violations.filter(isPeipkgError) : [];
+  // A single one is the sentence itself.
+  return found.length > 1 ? found : [];
+}
+
 function causeChain(error: unknown): readonly string[] {
   const sentences: string[] = [];
   // A chain that leads back to itself must not hold up the message.
@@ -128,15 +136,21 @@ export function describeFailure(error: unknown): Failure {
   }
   if (isPeipkgError(error)) {
     const { detail } = error;
+    const violations = violationsOf(detail);
+    const listed = violations.map(({ code, message, detail: { rule } }) => ({ rule: rule ?? code, text: message }));
     return {
       code: error.code,
       message: error.message,
       rule: detail.rule,
       reason: detail.reason,
-      lines: detail.lines ?? [],
+      lines: [...detail.lines ?? [], ...violations.map(({ message }) => message)],
       suggestion: undefined,
       hint: detail.hint,
-      details: { ...REQUIRED_DETAILS[error.code], ...detailMembers(detail) },
+      details: {
+        ...REQUIRED_DETAILS[error.code],
+        ...detailMembers(detail),
+        ...(listed.length === 0 ? {} : { violations: listed }),
+      },
       transaction: detail.transaction,
       rolledBack: detail.rolledBack ?? false,
       signal: detail.signal,
