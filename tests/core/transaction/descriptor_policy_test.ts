@@ -176,7 +176,7 @@ Deno.test("A-SDD-01, A-SDD-06: a descriptor in full, with what changes against i
   assert.deepEqual(
     describeDescriptor("/usr/lib/demo", "dir", readDescriptor(bytes), bytes.length, inherited, "S-1-5-18"),
     [
-      "/usr/lib/demo (directory, descriptor of 168 bytes)",
+      "/usr/lib/demo (directory, descriptor of 164 bytes)",
       "  owner: Administrators (S-1-5-32-544)",
       "  group: Local System (S-1-5-18)",
       "  does not inherit",
