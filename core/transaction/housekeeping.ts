@@ -57,7 +57,7 @@ export function tidyCommitted(
   directories: readonly JournalDirectory[],
   hasStaged: boolean,
 ): HousekeepingResult {
-  using run = new Tidying(context, id);
+  using run = new Tidying(context, id, hasStaged);
   if (hasStaged) run.removeStaged(files);
   run.placeBackups(files);
   run.reclaim(directories);
@@ -72,7 +72,7 @@ export function tidyAbandoned(
   id: number,
   files: readonly JournalFile[],
 ): HousekeepingResult {
-  using run = new Tidying({ ...context, retains: false }, id);
+  using run = new Tidying({ ...context, retains: false }, id, true);
   run.removeStaged(files);
   run.placeBackups(files);
   run.settle();
@@ -88,7 +88,8 @@ class Tidying implements Disposable {
   /** The retained directory used last: a transaction has one per file system. */
   #retained: { readonly parent: string; readonly object: RetainedObject } | undefined;
 
-  constructor(readonly context: HousekeepingContext, readonly id: number) {
+  /** @param isRepeat An earlier run may have done part of this. */
+  constructor(readonly context: HousekeepingContext, readonly id: number, readonly isRepeat: boolean) {
     this.#durability = new Durability(context.pool);
   }
 
@@ -230,7 +231,10 @@ class Tidying implements Disposable {
       const target = this.#openRetained(place);
       this.#durability.prepare(directory);
       this.#durability.prepare(target.directory);
-      directory.rename(baseName(backup), target.directory, placeName(place));
+      if (this.isRepeat && isSameObject(directory, baseName(backup), target.directory, placeName(place))) {
+        // A power cut kept both names of the move: renaming one over the other would do nothing.
+        directory.unlink(baseName(backup));
+      } else directory.rename(baseName(backup), target.directory, placeName(place));
       this.#durability.touch(directory);
       // Not by its path: the state directory may lie outside the root.
       if (this.#durability.needsFileSync(target.directory)) target.directory.sync();
@@ -284,6 +288,12 @@ class Tidying implements Disposable {
       text: `clearing up after transaction ${this.id} is not finished: ${path}: ${describeFailure(error)}`,
     });
   }
+}
+
+function isSameObject(directory: Directory, name: string, other: Directory, otherName: string): boolean {
+  const first = directory.status(name);
+  const second = other.status(otherName);
+  return first !== undefined && second !== undefined && first.inode === second.inode && first.device === second.device;
 }
 
 /** Last component of a recorded place. */

@@ -93,6 +93,21 @@ export const SCENARIOS: readonly Scenario[] = [
     act: (world) => undo(world, 2),
   },
   {
+    name: "upgrade on a kernel without barriers",
+    world: { withoutBarrier: true },
+    setup: (world) => world.run([{ kind: "install", package: TOOL }]),
+    act: (world) => world.run([{ kind: "upgrade", package: TOOL_2 }]),
+  },
+  {
+    name: "undo from kept content on a kernel without barriers",
+    world: { withoutBarrier: true },
+    setup: async (world) => {
+      await world.run([{ kind: "install", package: TOOL }]);
+      await world.run([{ kind: "upgrade", package: TOOL_2 }]);
+    },
+    act: (world) => undo(world, 2),
+  },
+  {
     name: "upgrade over two file systems",
     world: { tree: { "/usr/share/": "" }, mounts: ["/usr/share"] },
     setup: (world) => world.run([{ kind: "install", package: TOOL }]),
