@@ -13,14 +13,14 @@
  * packages with the executable just built.
  */
 import { parseArgs } from "node:util";
-import { bundle, ENTRIES, stageSources, workerModules } from "./build/bundle.ts";
-import type { Bundle, BundledFile } from "./build/bundle.ts";
-import { layOut, pack } from "./build/executable.ts";
-import { packProduct } from "./build/packages.ts";
-import { permissionFile, permissionFlags } from "./build/permissions.ts";
-import { acquireRuntime, RUNTIMES, sha256, TARGETS } from "./build/runtime.ts";
-import type { Target } from "./build/runtime.ts";
-import { renderSbom } from "./build/sbom.ts";
+import { bundle, ENTRIES, stageSources, workerModules } from "./.build/bundle.ts";
+import type { Bundle, BundledFile } from "./.build/bundle.ts";
+import { layOut, pack } from "./.build/executable.ts";
+import { packProduct } from "./.build/packages.ts";
+import { permissionFile, permissionFlags } from "./.build/permissions.ts";
+import { acquireRuntime, RUNTIMES, sha256, TARGETS } from "./.build/runtime.ts";
+import type { Target } from "./.build/runtime.ts";
+import { renderSbom } from "./.build/sbom.ts";
 
 type Form = "compiled" | "self-extracting";
 
@@ -128,7 +128,7 @@ async function gatherLicences(bundled: Bundle, target: Target): Promise<BundledF
   const pin = RUNTIMES[target];
   const parts = [
     ["peipkg", await Deno.readTextFile(`${HOME}/LICENSE`)],
-    [`Deno ${pin.version} (${pin.package})`, await Deno.readTextFile(`${HOME}/build/licences/deno.txt`)],
+    [`Deno ${pin.version} (${pin.package})`, await Deno.readTextFile(`${HOME}/.build/licences/deno.txt`)],
   ];
   for (const { name, version, directory } of bundled.packages) {
     parts.push([`${name} ${version}`, await licenceText(directory)]);
@@ -186,7 +186,7 @@ async function writeSbom(path: string, facts: Facts, target: Target, bundled: Bu
 async function buildSelfExtracting(options: BuildOptions, facts: Facts): Promise<void> {
   const bundled = await withStagedSources(facts, "self-extracting", bundle);
   const [head, unpacker] = await Promise.all(
-    ["head.sh", "unpack.js"].map((name) => Deno.readTextFile(`${HOME}/build/${name}`)),
+    ["head.sh", "unpack.js"].map((name) => Deno.readTextFile(`${HOME}/.build/${name}`)),
   );
   const permissions = { name: "permissions.json", content: encoder.encode(permissionFile(facts.project)) };
   for (const target of options.targets) {

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { gunzipSync } from "node:zlib";
-import { layOut, pack } from "../../build/executable.ts";
-import { permissionFile, permissionFlags } from "../../build/permissions.ts";
-import { loaderOf, RUNTIMES, sha256, TARGETS } from "../../build/runtime.ts";
-import { renderSbom } from "../../build/sbom.ts";
+import { layOut, pack } from "../../.build/executable.ts";
+import { permissionFile, permissionFlags } from "../../.build/permissions.ts";
+import { loaderOf, RUNTIMES, sha256, TARGETS } from "../../.build/runtime.ts";
+import { renderSbom } from "../../.build/sbom.ts";
 import { fromFileUrl } from "../support/paths.ts";
 
 const HOME = fromFileUrl(import.meta.url, 3);
@@ -74,7 +74,7 @@ Deno.test("loaderOf() reads the interpreter of the running runtime", async () =>
 
 Deno.test("unpack.js and head.sh fit together", async () => {
   const [head, unpacker] = await Promise.all(
-    ["head.sh", "unpack.js"].map((name) => Deno.readTextFile(`${HOME}/build/${name}`)),
+    ["head.sh", "unpack.js"].map((name) => Deno.readTextFile(`${HOME}/.build/${name}`)),
   );
   const input = { ...parts("a"), head: head ?? "", unpacker: unpacker ?? "" };
   const text = new TextDecoder().decode(layOut(input, pack(input.runtime)));

@@ -1,6 +1,6 @@
 /** `build.ts` as a release runs it, in copies of the tree at two places. */
 import assert from "node:assert/strict";
-import { loaderOf, sha256 } from "../../build/runtime.ts";
+import { loaderOf, sha256 } from "../../.build/runtime.ts";
 import { gunzipSync } from "node:zlib";
 import { fromFileUrl } from "../support/paths.ts";
 
@@ -20,7 +20,7 @@ async function run(command: string, ...args: readonly string[]): Promise<void> {
 /** Copies what a build reads to `directory` and builds there; what was fetched and packed before is shared. */
 async function buildIn(directory: string, ...args: readonly string[]): Promise<Built> {
   await Deno.mkdir(directory, { recursive: true });
-  for (const name of ["cli", "core", "build", "build.ts", "mod.ts", "deno.json", "deno.lock", "LICENSE"]) {
+  for (const name of ["cli", "core", ".build", "build.ts", "mod.ts", "deno.json", "deno.lock", "LICENSE"]) {
     await run("cp", "-R", `${HOME}/${name}`, `${directory}/${name}`);
   }
   await Deno.mkdir(`${HOME}/.cache/build`, { recursive: true });

@@ -3,7 +3,7 @@
  * The program inside is a stub that tells how it was started; the runtime is the real one.
  */
 import assert from "node:assert/strict";
-import { layOut, pack } from "../../build/executable.ts";
+import { layOut, pack } from "../../.build/executable.ts";
 import { fromFileUrl } from "../support/paths.ts";
 
 const HOME = fromFileUrl(import.meta.url, 3);
@@ -37,7 +37,7 @@ async function makeExecutable(): Promise<Uint8Array> {
     { name: "repo_main.js", content: stub("repo_main") },
   ];
   const [head, unpacker] = await Promise.all(
-    ["head.sh", "unpack.js"].map((name) => Deno.readTextFile(`${HOME}/build/${name}`)),
+    ["head.sh", "unpack.js"].map((name) => Deno.readTextFile(`${HOME}/.build/${name}`)),
   );
   const parts = { title: "stub", runtime, program, permissions: [], head: head ?? "", unpacker: unpacker ?? "" };
   return layOut(parts, pack(runtime, 1));

@@ -1,6 +1,6 @@
 /** peipkg itself, bundled as the executable is, installing from a signed repository. */
-import { bundle, stageSources } from "../../../build/bundle.ts";
-import { permissionFile } from "../../../build/permissions.ts";
+import { bundle, stageSources } from "../../../.build/bundle.ts";
+import { permissionFile } from "../../../.build/permissions.ts";
 import { eachInPairs, LEVEL, once, prepare, SET_NAMES } from "../peer.ts";
 import type { Invocation, Peer, Source } from "../peer.ts";
 import type { BenchPackage, SetName } from "../workload.ts";
