@@ -20,6 +20,8 @@ export interface GlobalOptions {
   readonly verbose: number;
   readonly color?: string;
   readonly noProgress: boolean;
+  /** A program supplies the answers (6.4). */
+  readonly driven: boolean;
   /** Seconds. */
   readonly lockWait?: number;
 }
@@ -367,11 +369,12 @@ function globalOptions(state: State): GlobalOptions {
     ...(stateDirectory === undefined ? {} : { stateDirectory }),
     ...(cacheDirectory === undefined ? {} : { cacheDirectory }),
     settings: readSettings(state),
-    json: state.globals.has("json"),
+    json: state.globals.has("json") || state.globals.has("driven"),
     quiet: state.globals.has("quiet"),
     verbose: Math.min(2, Number(state.globals.get("verbose") ?? 0)),
     ...(color === undefined ? {} : { color }),
     noProgress: state.globals.has("no-progress"),
+    driven: state.globals.has("driven"),
     ...(typeof lockWait === "number" ? { lockWait } : {}),
   });
 }

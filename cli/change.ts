@@ -136,8 +136,10 @@ export async function askElevated(
   if (!screen.canAskElevated) return "unavailable";
   const { action, subject } = authorisation;
   const statement = authorisationText(authorisation);
-  const evidence: AuthorisationEvidence = { action, subject, statement, method: "tty" };
-  if (!isYes(await screen.ask(elevatedQuestion(statement, display), true))) {
+  const method = screen.mode.driven === true ? "driven" : "tty"; // C-DRV-06
+  const evidence: AuthorisationEvidence = { action, subject, statement, method };
+  const question = elevatedQuestion(statement, display, authorisationDocument(authorisation));
+  if (!isYes(await screen.ask(question, true))) {
     auditAnswer(workspace, evidence, "rejection");
     return "no";
   }
@@ -180,7 +182,8 @@ async function askModified(
   name: string,
 ): Promise<"remove" | "keep" | "abort" | "unavailable"> {
   // Under --json only elevated questions are asked (C-JSON-07).
-  if (screen.mode.json || !screen.terminal.isTerminal("stdin")) return "unavailable";
+  const isSilent = screen.mode.json || !screen.terminal.isTerminal("stdin");
+  if (isSilent && screen.mode.driven !== true) return "unavailable";
   return parseModifiedAnswer(await screen.ask(modifiedQuestion(path, name)));
 }
 

@@ -37,6 +37,7 @@ export const JSON_EVENTS: readonly (readonly [name: string, fields: string])[] =
     "suggestions [{for, name, constraint?}], claims [{role, from?, to?}], marks [{name, automatic}], side_effects, " +
     "download_size, size_change",
   ],
+  ["question", "with --driven: id, kind, authorisation?, token?, package?, path?, repository?, fingerprints?"],
   ["authorised", "kind, package, text"],
   ["transaction", "id"],
   ["progress", "phase, step, steps, package?, bytes?, bytes_total?"],

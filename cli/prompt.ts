@@ -9,18 +9,43 @@ import { escapeText } from "./escape.ts";
 export interface Question {
   readonly before: readonly string[];
   readonly prompt: string;
+  /** The same for a program that answers (C-DRV-01): kind, further members, and the answers it may give. */
+  readonly driven: {
+    readonly kind: "proceed" | "authorise" | "modified" | "trust";
+    readonly fields: Readonly<Record<string, unknown>>;
+    readonly answers: readonly string[];
+  };
 }
 
-export const ROUTINE_QUESTION: Question = { before: [], prompt: "proceed? [y/N] " };
-export const TRUST_QUESTION: Question = { before: [], prompt: "record this trust? [y/N] " };
+const YES_OR_NO: readonly string[] = ["yes", "no"];
+
+export const ROUTINE_QUESTION: Question = {
+  before: [],
+  prompt: "proceed? [y/N] ",
+  driven: { kind: "proceed", fields: {}, answers: YES_OR_NO },
+};
+
+/** The question after the trust ceremony (7.3). */
+export function trustQuestion(repository: string, fingerprints: readonly string[]): Question {
+  return {
+    before: [],
+    prompt: "record this trust? [y/N] ",
+    driven: { kind: "trust", fields: { repository, fingerprints }, answers: YES_OR_NO },
+  };
+}
 
 /**
  * The question for one elevated action (7.2).
  *
  * @param statement Unescaped.
  * @param display Further lines to show above it, unescaped.
+ * @param authorisation The action in its JSON form.
  */
-export function elevatedQuestion(statement: string, display: readonly string[] = []): Question {
+export function elevatedQuestion(
+  statement: string,
+  display: readonly string[] = [],
+  authorisation: unknown = {},
+): Question {
   return {
     before: [
       "",
@@ -29,6 +54,7 @@ export function elevatedQuestion(statement: string, display: readonly string[] =
       `  ${escapeText(statement)}`,
     ],
     prompt: "authorise this specific action? [y/N] ",
+    driven: { kind: "authorise", fields: { authorisation }, answers: YES_OR_NO },
   };
 }
 
@@ -42,6 +68,7 @@ export function modifiedQuestion(path: string, packageName: string): Question {
       } was installed, and removing the package would delete it.`,
     ],
     prompt: "remove it, keep it (it will belong to no package), or abort? [r/k/A] ",
+    driven: { kind: "modified", fields: { package: packageName, path }, answers: ["remove", "keep", "abort"] },
   };
 }
 

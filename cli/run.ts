@@ -73,7 +73,7 @@ function coloured(stream: OutputStream, wanted: string, world: World): boolean {
 
 function screenMode(
   program: Program,
-  args: Pick<ParsedArguments, "words" | "command" | "operands" | "options">,
+  args: Pick<ParsedArguments, "words" | "command" | "operands" | "options"> & Partial<Pick<ParsedArguments, "globals">>,
   settings: { readonly json: boolean; readonly quiet: boolean; readonly verbose: number; readonly color: string },
   world: World,
 ): ScreenMode {
@@ -82,6 +82,7 @@ function screenMode(
     words: args.words,
     output: args.command === undefined ? "text" : outputKind(args.command, args),
     json: settings.json,
+    driven: args.globals?.driven ?? false,
     quiet: settings.quiet,
     verbose: settings.verbose,
     colour: { stdout: coloured("stdout", settings.color, world), stderr: coloured("stderr", settings.color, world) },
@@ -99,7 +100,8 @@ async function reportUsage(
   const failure = describeFailure(error);
   const end = argv.indexOf("--");
   const typed = end < 0 ? argv : argv.slice(0, end);
-  const settings = { json: typed.includes("--json"), quiet: false, verbose: 0, color: "auto" };
+  const isJson = typed.includes("--json") || typed.includes("--driven");
+  const settings = { json: isJson, quiet: false, verbose: 0, color: "auto" };
   const mode = screenMode(
     program,
     { words: error.words, command: undefined, operands: [], options: {} },
@@ -200,7 +202,7 @@ async function carryOut(run: Run): Promise<number> {
   const tolerant = needs === "tolerant-installation";
   const workspace = tolerant || needs === "installation" ? await run.openWorkspace(tolerant) : undefined;
   const settings = {
-    json: workspace?.settings.json ?? args.globals.json,
+    json: args.globals.driven || (workspace?.settings.json ?? args.globals.json),
     quiet: workspace?.settings.quiet ?? args.globals.quiet,
     verbose: workspace?.settings.verbose ?? args.globals.verbose,
     color: workspace?.settings.color ?? args.globals.color ?? "auto",
@@ -211,7 +213,12 @@ async function carryOut(run: Run): Promise<number> {
     : await progressDisplay(mode, world);
   const screen = new Screen(world.terminal, mode, run.abort.signal, display);
   run.screen = screen;
-  const assumeYes = hasFlag(args.options, "yes") || (workspace?.settings.assumeYes ?? false);
+  const { driven } = args.globals;
+  if (driven && hasFlag(args.options, "yes")) {
+    throw new UsageError(args.words, "--yes and --driven exclude each other"); // C-DRV-04
+  }
+  if (driven) screen.passPrompts(); // C-DRV-05: a driver that goes away stops nothing by it
+  const assumeYes = !driven && (hasFlag(args.options, "yes") || (workspace?.settings.assumeYes ?? false));
   checkConfirmation(args, screen, assumeYes);
   if (needs !== "nothing") await listen(run, screen);
   if (screen.isEvents) beginEvents(run, screen, workspace);
@@ -244,7 +251,8 @@ async function progressDisplay(mode: ScreenMode, world: World): Promise<Progress
 
 /** C-JSON-06: a question nobody will answer is refused before anything is done. */
 function checkConfirmation(args: ParsedArguments, screen: Screen, assumeYes: boolean): void {
-  if (args.command === undefined || !screen.isEvents || assumeYes || hasFlag(args.options, "dry-run")) return;
+  if (args.globals.driven || assumeYes || hasFlag(args.options, "dry-run")) return;
+  if (args.command === undefined || !screen.isEvents) return;
   if (!asksQuestion(args.command, args)) return;
   const hasDryRun = args.command.options.some((option) => option.name === "dry-run");
   throw new UsageError(args.words, `--json needs --yes${hasDryRun ? " or --dry-run" : ""} here`, {

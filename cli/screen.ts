@@ -15,6 +15,8 @@ export interface ScreenMode {
   readonly words: string;
   readonly output: OutputKind;
   readonly json: boolean;
+  /** Questions are events and answers are lines of JSON (6.4). */
+  readonly driven?: boolean;
   readonly quiet: boolean;
   /** 0, 1 or 2. */
   readonly verbose: number;
@@ -60,6 +62,7 @@ export class Screen {
   #held: string[] | undefined;
   /** Output failures stop counting once a change is under way (C-OUT-03). */
   #mustGoOn = false;
+  #questions = 0;
   readonly #warned = new Set<string>();
 
   constructor(
@@ -189,6 +192,7 @@ export class Screen {
 
   /** Whether an elevated question can be asked (C-AUTH-03, C-JSON-07). */
   get canAskElevated(): boolean {
+    if (this.mode.driven === true) return true;
     return this.terminal.isTerminal("stdin") && this.terminal.isTerminal(this.#promptStream);
   }
 
@@ -199,6 +203,7 @@ export class Screen {
    * @throws The signal's reason.
    */
   async ask(question: Question, freshOnly = false): Promise<string | undefined> {
+    if (this.mode.driven === true) return await this.#askDriver(question);
     const stream = this.#promptStream;
     // Before the question is shown: an answer given at once to what is on the screen counts.
     if (freshOnly) await this.terminal.discardTyped();
@@ -209,6 +214,23 @@ export class Screen {
     this.atPrompt = false;
     if (!this.terminal.isTerminal("stdin")) this.#write(stream, "\n");
     return answer;
+  }
+
+  /**
+   * Asks the driving program. A wrong id, an unknown answer, an unreadable line and the end of input refuse
+   * (C-DRV-02); so does an elevated yes without the fresh token of its question (C-DRV-03).
+   */
+  async #askDriver({ driven: { kind, fields, answers } }: Question): Promise<string | undefined> {
+    const id = ++this.#questions;
+    const token = kind === "authorise" ? freshToken() : undefined;
+    this.event("question", { id, kind, ...fields, token });
+    const line = await this.terminal.readLine(this.signal);
+    const answer = readAnswer(line);
+    const isKnown = answer !== undefined && answer.id === id && answers.includes(answer.answer);
+    if (isKnown && (token === undefined || answer.token === token)) return answer.answer;
+    const why = line === undefined ? "input ended" : isKnown ? "it does not repeat the token" : "it is not understood";
+    this.warn("W_ANSWER_REFUSED", "answer-refused", `the answer to question ${id} is a refusal: ${why}`);
+    return undefined;
   }
 
   /** The questions are over: from here a closed stdout no longer stops anything (C-OUT-03). */
@@ -253,6 +275,29 @@ export class Screen {
       throw error;
     }
   }
+}
+
+const TOKEN_BYTES = 16;
+
+/** Hexadecimal digits nobody could have prepared (C-DRV-03). */
+function freshToken(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(TOKEN_BYTES));
+  return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/** One answer object; `undefined` for anything else. */
+function readAnswer(
+  line: string | undefined,
+): { readonly id: unknown; readonly answer: string; readonly token: unknown } | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(line ?? "");
+  } catch {
+    return undefined;
+  }
+  if (typeof value !== "object" || value === null || !("id" in value) || !("answer" in value)) return undefined;
+  if (typeof value.answer !== "string") return undefined;
+  return { id: value.id, answer: value.answer, token: "token" in value ? value.token : undefined };
 }
 
 /** Prints warnings that came as data. */

@@ -80,6 +80,7 @@ const GLOBALS: readonly OptionSpec[] = [
   },
   ...COMMON_GLOBALS.slice(0, 4),
   flag("no-progress", "no progress display"),
+  flag("driven", "a program supplies the answers, one JSON object per line; implies --json"),
   number("lock-wait", "SECONDS", "wait this long for the writer lock (default 0)", 0),
   ...COMMON_GLOBALS.slice(4),
 ];

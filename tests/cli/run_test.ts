@@ -173,3 +173,15 @@ Deno.test("C-JSON-03: a document is indented by two and ends with a newline", as
   const { status, stdout } = await runFake(program, ["work", "--json"]);
   assert.deepEqual([status, stdout], [1, '[\n  {\n    "name": "a"\n  }\n]\n']);
 });
+
+Deno.test("C-DRV-04: --driven takes no --yes, needs none, and implies --json", async () => {
+  const program = programOf(({ screen, assumeYes }) => {
+    screen.event("message", { text: String(assumeYes) });
+    return Promise.resolve(0);
+  }, { asks: true });
+  const refused = await runFake(program, ["work", "--driven", "--yes"]);
+  assert.deepEqual([refused.status, refused.stdout], [2, ""]);
+  const { status, stdout } = await runFake(program, ["work", "--driven"]);
+  assert.deepEqual([status, lines(stdout).map((event) => Object(event).event)], [0, ["start", "message", "done"]]);
+  assert.match(stdout, /"text":"false"/);
+});

@@ -1,6 +1,13 @@
 import assert from "node:assert/strict";
 import { listenFor, renderStep } from "../../cli/listen.ts";
-import { elevatedQuestion, isYes, modifiedQuestion, parseModifiedAnswer, ROUTINE_QUESTION } from "../../cli/prompt.ts";
+import {
+  elevatedQuestion,
+  isYes,
+  modifiedQuestion,
+  parseModifiedAnswer,
+  type Question,
+  ROUTINE_QUESTION,
+} from "../../cli/prompt.ts";
 import { createProgressDisplay, cutToWidth, renderProgress } from "../../cli/render/progress.ts";
 import { Screen, type ScreenMode } from "../../cli/screen.ts";
 import { LineReader, type Terminal } from "../../cli/terminal.ts";
@@ -80,6 +87,11 @@ Deno.test("C-PROMPT-20: the question about an edited file", () => {
       "/etc/a\\x1B has been modified since nginx was installed, and removing the package would delete it.",
     ],
     prompt: "remove it, keep it (it will belong to no package), or abort? [r/k/A] ",
+    driven: {
+      kind: "modified",
+      fields: { package: "nginx", path: "/etc/a\x1b" },
+      answers: ["remove", "keep", "abort"],
+    },
   });
 });
 
@@ -209,4 +221,54 @@ Deno.test("C-AUTH-03: what was typed ahead is thrown away, what is typed after t
   const line = reader.line(new AbortController().signal);
   answer(encoder.encode("no\n"));
   assert.equal(await line, "no");
+});
+
+/** Asks one question of a driver whose answers are made from the question it was sent. */
+async function drive(question: Question, answer: (asked: { id: number; token?: string }) => string | undefined) {
+  const encoder = new TextEncoder();
+  const terminal = recordedTerminal();
+  let asked = 0;
+  const reader = new LineReader(() => {
+    const last = JSON.parse(terminal.output.stdout.trimEnd().split("\n").at(-1) ?? "{}");
+    const line = asked++ === 0 ? answer(last) : undefined;
+    return Promise.resolve(line === undefined ? undefined : encoder.encode(`${line}\n`));
+  });
+  const driven: Terminal = { ...terminal, readLine: (signal) => reader.line(signal) };
+  const screen = screenOf(driven, { json: true, driven: true });
+  screen.begin({});
+  const given = await screen.ask(question);
+  const events = terminal.output.stdout.trimEnd().split("\n").map((line) => JSON.parse(line));
+  return { given, question: events[1], warnings: events.slice(2) };
+}
+
+Deno.test("C-DRV-01, C-DRV-02: a question is an event, and anything but its answer is a refusal with a warning", async () => {
+  const good = await drive(ROUTINE_QUESTION, ({ id }) => JSON.stringify({ id, answer: "yes" }));
+  assert.deepEqual(good, { given: "yes", question: { event: "question", id: 1, kind: "proceed" }, warnings: [] });
+  const bad = ['{"id":2,"answer":"yes"}', '{"id":1,"answer":"y"}', '{"id":1,"answer":true}', "yes", "{", undefined];
+  for (const line of bad) {
+    const { given, warnings } = await drive(ROUTINE_QUESTION, () => line);
+    assert.deepEqual([given, warnings.map(({ code }) => code)], [undefined, ["answer-refused"]], line);
+  }
+  const modified = await drive(modifiedQuestion("/etc/x", "nginx"), () => '{"id":1,"answer":"keep"}');
+  assert.deepEqual([modified.given, modified.question.path], ["keep", "/etc/x"]);
+});
+
+Deno.test("C-DRV-03: an elevated yes counts only with the fresh token of its question", async () => {
+  const question = elevatedQuestion("nginx would move backward", [], { kind: "downgrade" });
+  const tokens = new Set<unknown>();
+  const good = await drive(question, ({ id, token }) => {
+    tokens.add(token);
+    return JSON.stringify({ id, answer: "yes", token });
+  });
+  assert.equal(good.given, "yes");
+  assert.match(good.question.token, /^[0-9a-f]{32}$/);
+  assert.deepEqual(good.question.authorisation, { kind: "downgrade" });
+  for (const token of [undefined, "0".repeat(32)]) {
+    const { given } = await drive(question, (asked) => {
+      tokens.add(asked.token);
+      return JSON.stringify({ id: asked.id, answer: "yes", token });
+    });
+    assert.equal(given, undefined);
+  }
+  assert.equal(tokens.size, 3);
 });

@@ -11,7 +11,7 @@ import { hasFlag, optionList, optionNumber, optionText, type ParsedArguments, Us
 import { askWeakenings, cancelChange } from "../../change.ts";
 import { escapeText } from "../../escape.ts";
 import type { Invocation } from "../../invocation.ts";
-import { isYes, TRUST_QUESTION } from "../../prompt.ts";
+import { isYes, trustQuestion } from "../../prompt.ts";
 
 /** The request; with one operand no setting may be given (C-REPO-08). */
 export function parseRepositoryAdd(args: ParsedArguments): RepositoryAddRequest {
@@ -70,8 +70,10 @@ export async function run(invocation: Invocation): Promise<0 | 1> {
   if (ceremony.asksTrust) {
     for (const line of ceremonyLines(ceremony, request.baseUrl !== undefined)) screen.aside(line);
     // Without a terminal the anchors given are the comparison; they matched, or nothing had been verified.
-    const asks = !invocation.assumeYes && screen.terminal.isTerminal("stdin");
-    if (asks && !isYes(await screen.ask(TRUST_QUESTION))) return cancelChange(screen, "trust-declined");
+    const canAsk = screen.mode.driven === true || screen.terminal.isTerminal("stdin");
+    const asks = !invocation.assumeYes && canAsk;
+    const question = trustQuestion(plan.configuration.handle, ceremony.keys.map(({ fingerprint }) => fingerprint));
+    if (asks && !isYes(await screen.ask(question))) return cancelChange(screen, "trust-declined");
   }
   screen.passPrompts();
   await commitRepositoryAdd(workspace, ceremony);
