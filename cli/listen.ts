@@ -20,6 +20,7 @@ const PHASE_VERBS: Readonly<Record<Phase, string>> = {
 
 export type Step = Extract<ProgressEvent, { readonly kind: "progress" }>;
 type RepositoryEvent = Extract<ProgressEvent, { readonly kind: "repository" }>;
+type OverAgeEvent = Extract<ProgressEvent, { readonly kind: "over-age" }>;
 type FileEvent = Extract<ProgressEvent, { readonly kind: "file" }>;
 
 /** `fetching nginx 1.27.5-1`, unescaped. */
@@ -54,6 +55,16 @@ function showFile(screen: Screen, event: FileEvent): void {
   if (event.action === "displaced" && event.place !== undefined) {
     screen.info(`moved aside ${escapeText(event.path)} to ${escapeText(event.place)}`);
   } else screen.narrate(`${event.action} ${event.path}`);
+}
+
+/** C-INSTALL-14: why something is fetched that was not asked for. */
+function showOverAge(screen: Screen, event: OverAgeEvent): void {
+  if (screen.mode.quiet) return;
+  const { measured, ageDays, limitDays } = event;
+  const what = measured === "refresh" ? "last refreshed" : "index generated";
+  const age = ageDays === undefined ? "at an unknown time" : `${ageDays}d ago`;
+  const text = `repository "${escapeText(event.repository)}" ${what} ${age} (maximum ${limitDays}d); refreshing`;
+  screen.aside(`${screen.mode.program}: ${text}`);
 }
 
 /**
@@ -120,6 +131,9 @@ export function listenFor(
         break;
       case "repository":
         screen.event("repository", repositoryFields(event));
+        break;
+      case "over-age":
+        showOverAge(screen, event);
         break;
       case "file":
         showFile(screen, event);

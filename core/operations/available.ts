@@ -50,6 +50,8 @@ export interface Available {
   /** Digest of each index by `<handle> <kind>` (T-PLAN-04). */
   readonly digests: ReadonlyMap<string, string>;
   readonly stale: readonly StaleUse[];
+  /** Every enabled repository: their settings are recorded as accepted once something is written (R-TRANS-04). */
+  readonly consulted: readonly RepositoryConfiguration[];
 }
 
 export interface AvailableOptions {
@@ -203,7 +205,7 @@ async function proveAll(
     repositories.push({ configuration, state: state ?? recorded.state });
   }
   const priorities = new Map(repositories.map(({ configuration }) => [configuration.handle, configuration.priority]));
-  return { repositories, priorities, digests, stale };
+  return { repositories, priorities, digests, stale, consulted: enabled };
 }
 
 /** R-CACHE-05: an unusable cache is refreshed once; what is still unusable stops the operation. */

@@ -18,7 +18,7 @@ import {
   type TransactionReport,
 } from "../transaction/input.ts";
 import { findModifiedFiles } from "./modified_files.ts";
-import type { Weakening } from "./accepted_configuration.ts";
+import { acceptConfigurations, type Weakening } from "./accepted_configuration.ts";
 import { acquireContents } from "./change_contents.ts";
 import { type ChangeInputs, gatherInputs, needOf } from "./change_inputs.ts";
 import type {
@@ -42,7 +42,7 @@ import type { Workspace, Writer } from "./workspace.ts";
 
 /**
  * Plans a change. Nothing is written, except that repositories past their age limits are refreshed first (not for a
- * dry run).
+ * dry run), and that settings authorised for a plan that turns out empty are recorded.
  *
  * @param granted Weakened repository settings already authorised (R-TRANS-04).
  * @throws {PeipkgError} What gathering the inputs throws; a request that has no plan is a result
@@ -57,6 +57,10 @@ export async function planChange(
   const need = needOf(request);
   const inputs = await gatherInputs(workspace, request, architecture, need, granted);
   const first = workspace.read((database) => prepare(workspace, request, inputs, architecture, database));
+  if (first.kind === "prepared" && first.isEmpty && granted.length > 0) {
+    // Nothing follows under whose lock the settings just authorised could be recorded.
+    await workspace.write((database) => acceptConfigurations(workspace, database, inputs.available.consulted, "file"));
+  }
   if (request.kind !== "undo" || first.kind === "prepared") return auditRejection(workspace, first);
   // C-UNDO-02: kept content did not serve; the archives are asked, which needs the network.
   const archive = { candidates: true, archive: true, gated: false };
@@ -172,6 +176,8 @@ export async function applyChange(
   try {
     return await workspace.withWriter(async (writer) => {
       const current = revalidate(workspace, prepared, writer);
+      // R-TRANS-04: what was authorised before planning is accepted now that something is written.
+      acceptConfigurations(workspace, writer.database, prepared.basis.inputs.available.consulted, "file");
       if (prepared.isMarksOnly) return applyMarks(workspace, prepared, writer.database);
       return await runTransaction(workspace, prepared, current, answers, writer);
     });

@@ -31,7 +31,13 @@ export interface ChangeInputs {
   readonly warnings: readonly Warning[];
 }
 
-const NOTHING_AVAILABLE: Available = { repositories: [], priorities: new Map(), digests: new Map(), stale: [] };
+const NOTHING_AVAILABLE: Available = {
+  repositories: [],
+  priorities: new Map(),
+  digests: new Map(),
+  stale: [],
+  consulted: [],
+};
 
 /** What the repositories are needed for. */
 export interface CandidateNeed {
