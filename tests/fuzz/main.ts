@@ -1,6 +1,6 @@
 /**
  * Structure-aware mutation fuzzing with a seed and a budget:
- * `deno run -A tests/fuzz/main.ts [--seed N] [--executions N] [--parser NAME]`. Executions are per parser. A failure
+ * `deno run -A tests/fuzz/main.ts [--seed N] [--executions N] [--parser NAME]...`. Executions are per parser. A failure
  * prints what repeats it and ends the run with status 1.
  */
 import { parseArgs } from "node:util";
@@ -18,15 +18,17 @@ const { values } = parseArgs({
   options: {
     seed: { type: "string", default: "1" },
     executions: { type: "string", default: "2000" },
-    parser: { type: "string" },
+    parser: { type: "string", multiple: true, default: [] },
   },
 });
 const seed = Number(values.seed);
 const executions = Number(values.executions);
-const targets = TARGETS.filter((target) => values.parser === undefined || target.name === values.parser);
-if (!Number.isInteger(seed) || !Number.isInteger(executions) || executions < 1 || targets.length === 0) {
+const wanted = new Set(values.parser);
+const targets = TARGETS.filter((target) => wanted.size === 0 || wanted.has(target.name));
+const areKnown = targets.length === (wanted.size || TARGETS.length);
+if (!Number.isInteger(seed) || !Number.isInteger(executions) || executions < 1 || !areKnown) {
   console.error(
-    `usage: main.ts [--seed N] [--executions N] [--parser ${TARGETS.map((target) => target.name).join("|")}]`,
+    `usage: main.ts [--seed N] [--executions N] [--parser ${TARGETS.map((target) => target.name).join("|")}]...`,
   );
   Deno.exit(2);
 }

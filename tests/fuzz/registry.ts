@@ -3,7 +3,8 @@
  * else about parsers.
  */
 import { FORMAT_TARGETS } from "./format_targets.ts";
+import { REPOSITORY_TARGETS } from "./repository_targets.ts";
 import type { FuzzTarget } from "./target.ts";
 
 /** Every parser that reads bytes it does not trust. */
-export const TARGETS: readonly FuzzTarget[] = [...FORMAT_TARGETS];
+export const TARGETS: readonly FuzzTarget[] = [...FORMAT_TARGETS, ...REPOSITORY_TARGETS];
