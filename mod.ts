@@ -6,7 +6,9 @@ export type { Emit, Phase, ProgressEvent } from "./core/events.ts";
 export type { Session, System } from "./core/system.ts";
 export type * from "./core/resolver/plan.ts";
 export * from "./core/operations/change_request.ts";
-export { applyChange, auditAnswer, planChange } from "./core/operations/change.ts";
+export { type ElevatedOutcome, reportAnswer } from "./core/operations/authorisations.ts";
+export { applyChange, planChange } from "./core/operations/change.ts";
+export { auditFailure } from "./core/operations/change_audit.ts";
 export { openWorkspace, type Workspace, type WorkspaceInput } from "./core/operations/workspace.ts";
 export { realSystem } from "./core/runtime.ts";
 export { isPackageName, type PackageName } from "./core/identity/package_name.ts";
@@ -121,3 +123,9 @@ export {
   readNewDefault,
   settleNewDefaults,
 } from "./core/operations/new_defaults.ts";
+export {
+  auditPackages,
+  type AuditReport,
+  type AuditRequest,
+  type Vulnerability,
+} from "./core/operations/audit_packages.ts";

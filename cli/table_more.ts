@@ -85,6 +85,37 @@ const RESTORE: CommandSpec = {
   load: () => import("./commands/restore.ts"),
 };
 
+const AUDIT: CommandSpec = {
+  name: "audit",
+  group: "information",
+  summary: "compare packages with security advisories",
+  description: [
+    "Says which installed packages, or offered ones, advisories in the OSV format are about. Advisories come from " +
+    "trusted repositories, a URL or a file (key audit_source); what was fetched is kept and used until --fetch renews it.",
+  ],
+  operands: [PACKAGES],
+  options: [
+    { name: "fetch", summary: "fetch the advisories again first" },
+    { name: "file", value: { label: "PATH", kind: "file" }, summary: "read advisories from PATH", excludes: ["fetch"] },
+    { name: "recursive", summary: "also name what depends on a vulnerable package" },
+    {
+      name: "ignore",
+      value: { label: "ID", kind: "text" },
+      repeatable: true,
+      summary: "leave out this advisory, by its identifier or an alias",
+    },
+    { name: "available", summary: "check what repositories offer instead" },
+  ],
+  needs: "installation",
+  output: "document",
+  statusOne: "a package is vulnerable, or the audit could not be made",
+  examples: [
+    { line: "peipkg audit --fetch", meaning: "check everything against the newest advisories" },
+    { line: "peipkg audit --file osv.zip nginx", meaning: "check one package against a file" },
+  ],
+  load: () => import("./commands/audit.ts"),
+};
+
 const NUL: OptionSpec = {
   name: "null",
   short: "0",
@@ -199,4 +230,4 @@ const DIFF: CommandSpec = {
 };
 
 /** In the order of the help. */
-export const MORE_COMMANDS: readonly CommandSpec[] = [CHECK, QUERY, RQUERY, BACKUP, RESTORE, DIFF];
+export const MORE_COMMANDS: readonly CommandSpec[] = [CHECK, AUDIT, QUERY, RQUERY, BACKUP, RESTORE, DIFF];

@@ -33,6 +33,7 @@ import {
 } from "../store/repository_state.ts";
 import type { Directory } from "../system.ts";
 import { acceptedFrom, findWeakenings, requireGranted, type Weakening } from "./accepted_configuration.ts";
+import { removeCopies } from "./advisory_source.ts";
 import { ageFinding } from "./available.ts";
 import {
   readRecorded,
@@ -307,6 +308,8 @@ function openConfigurationForWriting(access: RepositoryAccess): Directory {
 function removeCache(access: RepositoryAccess, handle: string): void {
   using metadata = access.openCache("metadata", false);
   if (metadata !== undefined) removeCachedIndexes(metadata, handle);
+  using advisories = access.openCache("advisories", false);
+  if (advisories !== undefined) removeCopies(advisories, handle);
 }
 
 /** Deletes recorded state that belongs to no file (R-RM-01, R-ADD-13). */
