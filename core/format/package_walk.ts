@@ -98,6 +98,7 @@ export class PackageWalk implements TarHandler {
         break;
       case "files":
         collect(this.violated, () => this.readFiles(parseFileList(document, this.warn)));
+        document.buffer.transfer(0); // freed now: waiting for the collector would add its size to the peak
         break;
       case "signature":
         this.signatureBytes = document;

@@ -16,18 +16,18 @@ export interface ConstraintTerm {
 export interface Constraint {
   /** The text as written. */
   readonly raw: string;
-  readonly terms: readonly ConstraintTerm[];
-  readonly [parsed]: true;
+  /** `undefined` for constraints of too many terms to keep. */
+  readonly [parsed]: readonly ConstraintTerm[] | undefined;
 }
 
 /** F-CON-02: two-character operators first. */
 const OPERATOR_REGEXP = /^(?:>=|<=|!=|=|>|<)/;
 
 /**
- * Terms of one constraint. No real one has more than a few; a document's worth of them would take hundreds of times
- * its own size in memory.
+ * Constraints of more terms, which only hostile text has, are taken apart anew each time they are asked: terms take a
+ * hundred times the memory of their text, and a document may consist of nothing else.
  */
-const MAX_TERMS = 1000;
+const KEPT_TERMS = 4;
 
 /**
  * Parses a constraint.
@@ -36,9 +36,17 @@ const MAX_TERMS = 1000;
  * @see F-CON-01 … F-CON-04
  */
 export function parseConstraint(text: string): Constraint {
-  const terms = text.split(",", MAX_TERMS + 1);
-  if (terms.length > MAX_TERMS) throw badConstraint(text, `it has more than ${MAX_TERMS} terms`);
-  return { raw: text, terms: terms.map((term) => parseTerm(text, term)), [parsed]: true };
+  const kept: ConstraintTerm[] = [];
+  let count = 0;
+  for (const term of scanTerms(text)) {
+    if (count++ < KEPT_TERMS) kept.push(term);
+  }
+  return { raw: text, [parsed]: count > KEPT_TERMS ? undefined : kept };
+}
+
+/** The terms of a constraint, in the order written. */
+export function termsOf(constraint: Constraint): Iterable<ConstraintTerm> {
+  return constraint[parsed] ?? scanTerms(constraint.raw);
 }
 
 /**
@@ -51,7 +59,8 @@ export function parseConstraint(text: string): Constraint {
  */
 export function satisfiesConstraint(constraint: Constraint | undefined, version: ProvidedVersion | undefined): boolean {
   if (constraint === undefined || version === undefined) return true;
-  return constraint.terms.every((term) => satisfiesTerm(term, version));
+  for (const term of termsOf(constraint)) if (!satisfiesTerm(term, version)) return false;
+  return true;
 }
 
 function satisfiesTerm(term: ConstraintTerm, version: ProvidedVersion): boolean {
@@ -77,6 +86,14 @@ function compareToOperand(version: ProvidedVersion, operand: ProvidedVersion): n
   if (order !== 0 || operand.revision === undefined) return order;
   const revision = version.revision ?? 0n; // F-CON-07
   return revision < operand.revision ? -1 : revision > operand.revision ? 1 : 0;
+}
+
+/** F-CON-01: one term after the other, so that nothing is held for all of them. */
+function* scanTerms(text: string): Generator<ConstraintTerm> {
+  for (let from = 0, to = 0; to >= 0; from = to + 1) {
+    to = text.indexOf(",", from);
+    yield parseTerm(text, to < 0 ? text.slice(from) : text.slice(from, to));
+  }
 }
 
 function parseTerm(text: string, term: string): ConstraintTerm {
