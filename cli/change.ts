@@ -4,7 +4,7 @@
  */
 import {
   applyChange,
-  auditAnswer,
+  auditFailure,
   type Authorisation,
   type AuthorisationEvidence,
   type ChangeAnswers,
@@ -16,6 +16,7 @@ import {
   pendingWeakenings,
   planChange,
   type PreparedChange,
+  reportAnswer,
   ruleError,
   WARNING_CODES,
   type Weakening,
@@ -87,7 +88,10 @@ export async function runChange(
     screen.end("done", { summary: "dry run", operations: prepared.plan.operations.length, dry_run: true });
     return 0;
   }
-  const answers = await collectAnswers(screen, workspace, prepared, isRoutine);
+  const answers = await collectAnswers(screen, workspace, prepared, isRoutine).catch((error: unknown) => {
+    auditFailure(workspace, prepared, error); // A-EVENT-05: refused before a transaction began
+    throw error;
+  });
   if (typeof answers === "string") return cancelChange(screen, answers);
   screen.passPrompts();
   const report = await applyChange(workspace, prepared, answers);
@@ -123,8 +127,9 @@ export function cancelChange(screen: Screen, reason: CancelReason): 0 {
 // --- Questions -------------------------------------------------------------------------------------------------
 
 /**
- * Asks for one elevated action and records a refusal (A-AUTH-07); a yes is recorded by whatever it allows.
+ * Asks for one elevated action and reports the answer, whichever it is (A-EVENT-07, C-AUTH-06).
  *
+ * @param planDigest Of the plan the action belongs to (A-AUTH-07).
  * @returns The evidence of a yes. `unavailable`: there is no terminal to ask on (C-AUTH-03).
  */
 export async function askElevated(
@@ -132,17 +137,23 @@ export async function askElevated(
   workspace: Workspace,
   authorisation: Authorisation,
   display: readonly string[] = [],
+  planDigest?: string,
 ): Promise<AuthorisationEvidence | "no" | "unavailable"> {
-  if (!screen.canAskElevated) return "unavailable";
   const { action, subject } = authorisation;
   const statement = authorisationText(authorisation);
   const method = screen.mode.driven === true ? "driven" : "tty"; // C-DRV-06
-  const evidence: AuthorisationEvidence = { action, subject, statement, method };
+  const digest = planDigest === undefined ? {} : { planDigest };
+  const evidence: AuthorisationEvidence = { action, subject, statement, method, ...digest };
+  if (!screen.canAskElevated) {
+    reportAnswer(workspace, evidence, "unanswered");
+    return "unavailable";
+  }
   const question = elevatedQuestion(statement, display, authorisationDocument(authorisation));
   if (!isYes(await screen.ask(question, true))) {
-    auditAnswer(workspace, evidence, "rejection");
+    reportAnswer(workspace, evidence, "declined");
     return "no";
   }
+  reportAnswer(workspace, evidence, "granted");
   screen.event("authorised", { kind: ELEVATED_ACTIONS[action], package: subject, text: statement });
   return evidence;
 }
@@ -163,7 +174,6 @@ export async function askWeakenings(
     const answer = await askElevated(screen, workspace, authorisation);
     if (answer === "unavailable") throw noTerminalError(authorisations);
     if (answer === "no") return false;
-    auditAnswer(workspace, answer, "success");
   }
   return true;
 }
@@ -196,7 +206,7 @@ async function collectAnswers(
   const { authorisations } = prepared.plan;
   const evidence: AuthorisationEvidence[] = [];
   for (const authorisation of authorisations) {
-    const answer = await askElevated(screen, workspace, authorisation);
+    const answer = await askElevated(screen, workspace, authorisation, [], prepared.digest);
     if (answer === "unavailable") throw noTerminalError(authorisations);
     if (answer === "no") return "authorisation-declined";
     evidence.push(answer);
@@ -209,7 +219,7 @@ async function collectAnswers(
     modified.set(file.path, answer);
   }
   if (!prepared.isMarksOnly && isRoutine && !isYes(await screen.ask(ROUTINE_QUESTION))) return "declined";
-  return { evidence, modified, ask: (question) => answerLate(screen, workspace, question) };
+  return { evidence, modified, ask: (question) => answerLate(screen, workspace, question, prepared.digest) };
 }
 
 function modifiedError(prepared: PreparedChange): Error {
@@ -225,11 +235,17 @@ function modifiedError(prepared: PreparedChange): Error {
 }
 
 /** Questions that only come up under the lock (C-PROMPT-03, T-INDET-08). */
-export async function answerLate(screen: Screen, workspace: Workspace, question: LateQuestion): Promise<LateAnswer> {
+export async function answerLate(
+  screen: Screen,
+  workspace: Workspace,
+  question: LateQuestion,
+  planDigest?: string,
+): Promise<LateAnswer> {
   if (question.kind === "modified") {
     return { kind: "modified", decision: await askModified(screen, question.path, question.package) };
   }
-  const answer = await askElevated(screen, workspace, question, question.display);
+  const answer = await askElevated(screen, workspace, question, question.display, planDigest);
+  if (answer === "unavailable" && question.pending !== undefined) throw noTerminalError(question.pending);
   return typeof answer === "string"
     ? { kind: "authorise", answer }
     : { kind: "authorise", answer: "yes", evidence: answer };

@@ -3,26 +3,19 @@
  * again and compare, fetch and verify everything, and run the transaction (style: what is shown is what is done).
  */
 import { PeipkgError, RULE_REASONS, ruleError, type Warning } from "../errors.ts";
-import type { AuditFlag } from "../audit/record.ts";
 import type { Architecture } from "../identity/architecture.ts";
 import type { Plan } from "../resolver/plan.ts";
 import type { Database } from "../store/database.ts";
 import { readPackageSize, setInstallReason } from "../store/installed.ts";
 import { executeTransaction } from "../transaction/execute.ts";
-import {
-  type Evidence,
-  type FileNotice,
-  type TransactionAnswer,
-  type TransactionInput,
-  type TransactionQuestion,
-  type TransactionReport,
-} from "../transaction/input.ts";
+import { type FileNotice, type TransactionInput, type TransactionReport } from "../transaction/input.ts";
 import { findModifiedFiles } from "./modified_files.ts";
 import { acceptConfigurations, type Weakening } from "./accepted_configuration.ts";
+import { digestPlan, reportAnswer } from "./authorisations.ts";
+import { auditClaimFailure, auditFailure, auditRefusal, flagEvidence, flagsOf, staleEvidence } from "./change_audit.ts";
 import { acquireContents } from "./change_contents.ts";
 import { type ChangeInputs, gatherInputs, needOf } from "./change_inputs.ts";
 import type {
-  AuthorisationEvidence,
   ChangeAnswers,
   ChangeReport,
   ChangeRequest,
@@ -53,6 +46,22 @@ export async function planChange(
   request: ChangeRequest,
   granted: readonly Weakening[] = [],
 ): Promise<PreparedChange | RejectedChange> {
+  try {
+    return await planAndAudit(workspace, request, granted);
+  } catch (error) {
+    if (error instanceof PeipkgError && error.code !== "usage" && !request.options.dryRun) { // A-EVENT-22
+      auditClaimFailure(workspace, request, error);
+      auditRefusal(workspace, error.detail.rule ?? error.code, error.message);
+    }
+    throw error;
+  }
+}
+
+async function planAndAudit(
+  workspace: Workspace,
+  request: ChangeRequest,
+  granted: readonly Weakening[],
+): Promise<PreparedChange | RejectedChange> {
   const architecture = workspace.read((database) => workspace.architecture(database));
   const need = needOf(request);
   const inputs = await gatherInputs(workspace, request, architecture, need, granted);
@@ -73,15 +82,7 @@ export async function planChange(
 
 /** A-EVENT-05(a), S-EXPL-04: a rejected request is reported, a dry run is not. */
 function auditRejection<T extends PreparedChange | RejectedChange>(workspace: Workspace, outcome: T): T {
-  if (outcome.kind === "rejected" && !outcome.request.options.dryRun) {
-    workspace.trail.emit({
-      type: "peipkg.transaction-failed",
-      outcome: "rejection",
-      startedAt: workspace.startedAt,
-      reason: outcome.rule,
-      packages: [],
-    });
-  }
+  if (outcome.kind === "rejected" && !outcome.request.options.dryRun) auditRefusal(workspace, outcome.rule);
   return outcome;
 }
 
@@ -127,6 +128,7 @@ function prepare(
     isMarksOnly: !isChanging && plan.marks.length > 0,
     summary: summariseChange(request, plan, claims, undo?.transaction),
     warnings: [...inputs.warnings, ...undo?.warnings ?? []],
+    digest: digestPlan(shown, claims.map(({ role, from, to }) => ({ role, from, to }))),
     basis: { generation: database?.generation() ?? 0n, digests: inputs.available.digests, inputs },
   };
 }
@@ -172,7 +174,8 @@ export async function applyChange(
   prepared: PreparedChange,
   answers: ChangeAnswers,
 ): Promise<ChangeReport> {
-  for (const evidence of answers.evidence) auditAnswer(workspace, evidence, "success");
+  const stale = staleEvidence(prepared);
+  for (const evidence of stale) reportAnswer(workspace, evidence, "granted"); // A-AUTH-A05
   try {
     return await workspace.withWriter(async (writer) => {
       const current = revalidate(workspace, prepared, writer);
@@ -278,10 +281,10 @@ async function runTransaction(
     options: transactionOptions(workspace, request, answers),
     restoreMarks: undo?.marks ?? new Map(),
     operator: JSON.stringify(workspace.trail.operator),
-    evidence: [...answers.evidence, ...flagEvidence(request, flags)],
+    evidence: [...answers.evidence, ...staleEvidence(prepared), ...flagEvidence(prepared, flags)],
     summary: prepared.summary,
     startedAt: workspace.startedAt,
-    ask: (question) => ask(workspace, answers, question),
+    ask: answers.ask,
   });
   return reportOf(workspace, report, plan);
 }
@@ -319,91 +322,6 @@ function transactionOptions(
     dropinDirectories: settings.dropinDirectories,
     reservedPaths: workspace.reservedPaths,
   };
-}
-
-/** Override options in force (A-FIELD-19). */
-function flagsOf({ options }: ChangeRequest, workspace: Workspace): readonly AuditFlag[] {
-  const flags: readonly (readonly [AuditFlag, boolean])[] = [
-    ["overwrite-unowned", options.overwriteUnowned],
-    ["allow-critical", options.allowCritical],
-    ["cascade", options.cascade],
-    ["allow-stale", options.allowStale],
-    ["allow-downgrade", options.allowDowngrade],
-    ["modified-keep", options.modified === "keep"],
-    ["modified-remove", options.modified === "remove"],
-    ["sd-overrides-store", options.sdOverrides === "store"],
-    ["sd-overrides-ignore", options.sdOverrides === "ignore"],
-    ["side-effects-skip", workspace.settings.sideEffects === "skip"],
-  ];
-  return flags.filter(([, isSet]) => isSet).map(([flag]) => flag);
-}
-
-/** A-AUTH-04: options that by themselves name a lesser action are evidence too. */
-function flagEvidence(request: ChangeRequest, flags: readonly AuditFlag[]): readonly Evidence[] {
-  const lesser: readonly AuditFlag[] = [
-    "overwrite-unowned",
-    "allow-critical",
-    "cascade",
-    "modified-remove",
-    "allow-stale",
-  ];
-  return flags.filter((flag) => lesser.includes(flag)).map((flag) => ({
-    action: flag,
-    subject: request.kind,
-    statement: `option --${flag === "modified-remove" ? "modified remove" : flag}`,
-    method: "flag",
-  }));
-}
-
-async function ask(
-  workspace: Workspace,
-  answers: ChangeAnswers,
-  question: TransactionQuestion,
-): Promise<TransactionAnswer> {
-  const answer = await answers.ask(question);
-  if (answer.kind === "authorise" && answer.evidence !== undefined) auditAnswer(workspace, answer.evidence, "success");
-  return answer;
-}
-
-/** A-EVENT-07 */
-export function auditAnswer(
-  workspace: Workspace,
-  evidence: AuthorisationEvidence,
-  outcome: "success" | "rejection",
-): void {
-  workspace.trail.emit({
-    type: "peipkg.authorisation",
-    outcome,
-    startedAt: workspace.startedAt,
-    ...(outcome === "rejection" ? { reason: "AUTH_DECLINED" } : {}),
-    authorisation: {
-      action: evidence.action,
-      subject: evidence.subject,
-      statement: evidence.statement,
-      method: evidence.method,
-    },
-  });
-}
-
-/** A-EVENT-05(a): a failure before a transaction was opened; later ones are reported from their rows. */
-function auditFailure(workspace: Workspace, prepared: PreparedChange, error: unknown): void {
-  if (!(error instanceof PeipkgError) || error.detail.transaction !== undefined) return;
-  workspace.trail.emit({
-    type: "peipkg.transaction-failed",
-    outcome: "rejection",
-    startedAt: workspace.startedAt,
-    reason: error.detail.rule ?? error.code,
-    detail: error.message,
-    packages: prepared.plan.operations.map((operation) =>
-      operation.kind === "remove"
-        ? { name: operation.from.name, version: operation.from.version.raw, architecture: operation.from.architecture }
-        : {
-          name: operation.target.name,
-          version: operation.target.version.raw,
-          architecture: operation.target.architecture,
-        }
-    ),
-  });
 }
 
 function reportOf(workspace: Workspace, report: TransactionReport, plan: Plan): ChangeReport {

@@ -5,7 +5,7 @@
 import type { ElevatedAction, ErrorRule, UnresolvableReason, Warning } from "../errors.ts";
 import type { PackageName } from "../identity/package_name.ts";
 import type { Rejection } from "../resolver/derivation.ts";
-import type { Plan } from "../resolver/plan.ts";
+import type { Authorisation, Plan } from "../resolver/plan.ts";
 import type { ChangeInputs } from "./change_inputs.ts";
 
 /** An operand of `install`: a name, an exact version of it, or a package file named literally. */
@@ -163,6 +163,8 @@ export interface PreparedChange {
   /** Human summary stored with the transaction (C-HIST-03). */
   readonly summary: string;
   readonly warnings: readonly Warning[];
+  /** SHA-256 of the canonical plan, for evidence (A-AUTH-07). */
+  readonly digest: string;
   /** Opaque: what the plan was computed from, compared under the lock (T-PLAN-04). */
   readonly basis: PlanBasis;
 }
@@ -191,6 +193,8 @@ export interface AuthorisationEvidence {
   readonly subject: string;
   readonly statement: string;
   readonly method: "tty" | "driven" | "flag";
+  /** `PreparedChange.digest` of the plan the action belongs to; absent outside a plan. */
+  readonly planDigest?: string;
 }
 
 /** A question that can only be asked under the lock (T-COMMIT-04). */
@@ -203,6 +207,8 @@ export type LateQuestion =
     readonly data: Readonly<Record<string, string>>;
     /** Lines to show first, unescaped (readable security descriptor). */
     readonly display: readonly string[];
+    /** Every action of the same transaction that needs a yes: named together where nobody can be asked (C-AUTH-04). */
+    readonly pending?: readonly Authorisation[];
   };
 
 export type LateAnswer =

@@ -35,6 +35,7 @@ import { DATABASE_FILE } from "../store/state_directory.ts";
 import { readOwners } from "../store/installed.ts";
 import { pendingTransaction } from "../store/journal.ts";
 import type { Directory, RootDirectory, Session } from "../system.ts";
+import { acceptSettings } from "./accepted_settings.ts";
 import type { RepositoryAccess, RepositoryAuditEvent } from "./repository_access.ts";
 import { repositoryEvent } from "./trail.ts";
 
@@ -348,6 +349,7 @@ export class Workspace implements RepositoryAccess, Disposable {
       const recovered = recovers ? await recoverUnderLock(this, { database, state }) : undefined;
       if (recovers) migrateDatabase(database); // T-SCHEMA-03: nothing is pending any more
       this.#writer = { database, state, recovered };
+      acceptSettings(this.resolved.values, database, (event) => this.audit(event));
       return await body(this.#writer);
     } finally {
       this.#writer = undefined;

@@ -122,6 +122,25 @@ export class Diff {
     return change;
   }
 
+  /**
+   * Makes a file anew although its content stays, because its descriptor is to be the inherited one (A-SDA-18), or
+   * because it is missing and a descriptor is declared for it.
+   *
+   * @returns false for what is not such a file, and for one the operator edited.
+   */
+  recreate(path: string): boolean {
+    const arrival = this.context.scope.arrivals.get(path);
+    const entry = arrival?.package.content.entries[arrival.index];
+    if (arrival === undefined || entry?.type !== "file" || this.rootOf(path) !== undefined) return false;
+    const found = this.found(path);
+    const old = this.context.scope.leavingFiles.get(path);
+    if (found !== undefined && (found.type !== "file" || (old !== undefined && this.#isEdited(path, old, found)))) {
+      return false;
+    }
+    this.#replace(path, arrival, entry, found);
+    return true;
+  }
+
   linkText(path: string, found: FileStatus): string | undefined {
     if (found.type !== "symlink") return undefined;
     return this.context.pool.need(parentPath(path)).readLink(baseName(path));

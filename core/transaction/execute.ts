@@ -275,6 +275,7 @@ class Execution {
       operations: Math.max(1, scope.operations.length),
       holders: claims.holders,
       files: [...changes.notices, ...this.#displacedNotices(tidied)],
+      descriptors: this.#prepared.descriptors.notices,
       sideEffects,
       warnings,
       interruptedAfterCommit: session.signal.aborted,
@@ -355,7 +356,7 @@ function asPeipkgError(cause: unknown): PeipkgError {
   return new PeipkgError("internal", describeFailure(cause), { cause });
 }
 
-function cancelledReport(reason: "modified-abort"): TransactionReport {
+function cancelledReport(reason: "modified-abort" | "authorisation-declined"): TransactionReport {
   return { ...NOTHING, kind: "cancelled", cancelReason: reason };
 }
 
@@ -370,6 +371,7 @@ const NOTHING: TransactionReport = {
   operations: 0,
   holders: [],
   files: [],
+  descriptors: [],
   sideEffects: [],
   warnings: [],
   interruptedAfterCommit: false,

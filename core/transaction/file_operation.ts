@@ -74,6 +74,16 @@ export interface NestedDirectory {
   readonly path: string;
 }
 
+/** A descriptor given to an object that stays (A-SDA-12, A-SDA-18, A-SDA-31). */
+export interface SecurityChange {
+  /** Logical path. */
+  readonly path: string;
+  readonly type: "file" | "dir";
+  /** What it has now; empty: no stored descriptor. */
+  readonly old: Uint8Array;
+  readonly descriptor: Uint8Array;
+}
+
 /** Everything one transaction changes below its root, in the order it is done. */
 export interface ChangeSet {
   /** Journal rows in apply order (T-COMMIT-20); `sequence` is the index. */
@@ -90,6 +100,9 @@ export interface ChangeSet {
   /** Hash of what was kept at a path whose row gets the new default's (T-ETC-03); `undefined`: not a file. */
   readonly preserved: Map<string, string | undefined>;
   readonly newDefaults: NewDefault[];
+  /** Descriptors of objects the transaction makes, by final path (A-SDA-11). */
+  readonly descriptors: Map<string, Uint8Array>;
+  readonly securities: SecurityChange[];
   readonly notices: FileNotice[];
   readonly warnings: Warning[];
 }
@@ -105,6 +118,8 @@ export function emptyChangeSet(): ChangeSet {
     reclaim: [],
     preserved: new Map(),
     newDefaults: [],
+    descriptors: new Map(),
+    securities: [],
     notices: [],
     warnings: [],
   };

@@ -4,8 +4,9 @@
  */
 import type { ElevatedAction, Warning } from "../errors.ts";
 import type { Manifest } from "../format/manifest.ts";
-import type { Plan } from "../resolver/plan.ts";
+import type { Authorisation, Plan } from "../resolver/plan.ts";
 import type { Database } from "../store/database.ts";
+import type { SdState } from "../store/roles.ts";
 import type { Directory, RootDirectory, Session } from "../system.ts";
 
 /** What one payload entry becomes on disk; `path` is logical (`/usr/bin/jq`). */
@@ -106,6 +107,8 @@ export interface TransactionOptions {
   /** Decision per path given while planning; outranks `modified`. */
   readonly modifiedDecisions: ReadonlyMap<string, "remove" | "keep">;
   readonly sdOverrides: "apply" | "store" | "ignore";
+  /** What each repository's configuration says about descriptors, by handle; one that is missing may bring none. */
+  readonly descriptorTrust?: ReadonlyMap<string, RepositoryDescriptorTrust>;
   readonly allowCritical: boolean;
   readonly sideEffects: "auto" | "skip";
   /** `backup_keep_transactions`, `backup_keep_days` (T-RETAIN-01). */
@@ -115,6 +118,13 @@ export interface TransactionOptions {
   readonly dropinDirectories: readonly string[];
   /** Reserved logical paths beside the built-in ones: `STATE`, `CACHE`, `CONFIG` where options put them (T-COLL-15). */
   readonly reservedPaths: readonly string[];
+}
+
+/** A repository's `allow_sd_overrides` and `sd_allowed_sids` (A-SDP-03, A-SDP-05). */
+export interface RepositoryDescriptorTrust {
+  readonly isOfficial: boolean;
+  readonly isAllowed: boolean;
+  readonly allowedSids: readonly string[];
 }
 
 /** The state directory: pinned, and where it lies inside the root (`undefined`: elsewhere). */
@@ -142,6 +152,8 @@ export type TransactionQuestion =
     readonly subject: string;
     readonly data: Readonly<Record<string, string>>;
     readonly display: readonly string[];
+    /** Every action of this transaction that needs a yes, this one included. */
+    readonly pending?: readonly Authorisation[];
   };
 
 export type TransactionAnswer =
@@ -190,6 +202,17 @@ export interface FileNotice {
   readonly place: string | undefined;
 }
 
+/** A package-declared security descriptor and what became of it (A-SDP-02). */
+export interface DescriptorNotice {
+  readonly package: string;
+  readonly version: string;
+  /** Logical path. */
+  readonly path: string;
+  readonly state: SdState;
+  /** What it lets whom do, in one line, unescaped. */
+  readonly summary: string;
+}
+
 export interface SideEffectOutcome {
   readonly effect: "ldconfig" | "depmod" | "man-db";
   readonly argument: string;
@@ -206,6 +229,7 @@ export interface TransactionReport {
   readonly operations: number;
   readonly holders: readonly HolderChange[];
   readonly files: readonly FileNotice[];
+  readonly descriptors: readonly DescriptorNotice[];
   readonly sideEffects: readonly SideEffectOutcome[];
   readonly warnings: readonly Warning[];
   /** A signal came after the commit instant (T-SIG-03). */

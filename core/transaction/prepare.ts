@@ -8,7 +8,7 @@ import { type AuthorisationRow, nextTransactionId } from "../store/journal.ts";
 import { addClaimLinks, checkLinkPlaces, type ClaimDiff, planLinks, withdrawnLinks } from "./claims.ts";
 import { Obstacles, PathRules } from "./collision.ts";
 import { ContentReader } from "./config_files.ts";
-import { requireDescriptorPolicy } from "./descriptors.ts";
+import { askAboutDescriptors, type DescriptorPlan, planDescriptors, requireDescriptorPolicy } from "./descriptors.ts";
 import { Diff } from "./diff.ts";
 import { DirectoryPool } from "./directories.ts";
 import { type DueEffect, dueEffects } from "./effects.ts";
@@ -30,6 +30,7 @@ export interface PreparedTransaction {
   readonly scope: Scope;
   readonly changes: ChangeSet;
   readonly claims: ClaimDiff;
+  readonly descriptors: DescriptorPlan;
   readonly effects: readonly DueEffect[];
   /** Decisions on edited files, recorded like authorisations (T-RM-04). */
   readonly decisions: readonly AuthorisationRow[];
@@ -38,7 +39,7 @@ export interface PreparedTransaction {
 
 export interface CancelledTransaction {
   readonly kind: "cancelled";
-  readonly reason: "modified-abort";
+  readonly reason: "modified-abort" | "authorisation-declined";
 }
 
 /** Path rules with the operator's settings. */
@@ -58,12 +59,17 @@ export async function prepareTransaction(
   input: TransactionInput,
   pool: DirectoryPool,
 ): Promise<PreparedTransaction | CancelledTransaction> {
-  const { contents, root } = input;
-  requireDescriptorPolicy(contents.values(), root.hasKacs);
+  requireDescriptorPolicy(input, pathRules(input.options));
   const compared = comparePlan(input, pool);
   const decisions = await decideEdits(input, compared.diff, compared.undecided);
   if (decisions === undefined) return { kind: "cancelled", reason: "modified-abort" };
-  return finishPreparation(input, compared, decisions);
+  const descriptors = planDescriptors(compared.diff, input);
+  const granted: AuthorisationRow[] = [];
+  const isGranted = await askAboutDescriptors(input, descriptors.questions, ({ action, subject }, evidence) => {
+    granted.push({ action, subject, ...evidence });
+  });
+  if (!isGranted) return { kind: "cancelled", reason: "authorisation-declined" };
+  return finishPreparation(input, compared, descriptors, [...decisions, ...granted]);
 }
 
 /** The plan against the database and the disk: everything but the operator's word. */
@@ -137,6 +143,7 @@ async function decideEdits(
 function finishPreparation(
   input: TransactionInput,
   { diff, claims }: ComparedPlan,
+  descriptors: DescriptorPlan,
   decisions: readonly AuthorisationRow[],
 ): PreparedTransaction {
   const { database, root } = input;
@@ -159,6 +166,7 @@ function finishPreparation(
     scope,
     changes,
     claims,
+    descriptors,
     effects: due.effects,
     decisions,
     mode: fileMode,
