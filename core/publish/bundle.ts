@@ -2,12 +2,13 @@
  * A bundle: a complete small repository for machines without network, signed with the operator's own key, holding
  * packages as their publishers signed them (C-BUNDLE-01, C-BUNDLE-03, C-BUNDLE-04).
  */
-import { ruleError } from "../errors.ts";
+import { PeipkgError, ruleError } from "../errors.ts";
 import { createSha256 } from "../format/hash.ts";
 import { JsonFields, writeDocument } from "../format/json_writer.ts";
 import type { SigningKey } from "../format/keys.ts";
 import type { ByteSource } from "../format/package_file.ts";
-import { parseTimestamp } from "../identity/timestamp.ts";
+import { resignPackage } from "../format/resign.ts";
+import { compareTimestamps, parseTimestamp } from "../identity/timestamp.ts";
 import { initRepository } from "./init.ts";
 import { publishRepository } from "./publish.ts";
 import { packageFile, type PublishContext, type PublishedPackage, RepositoryTree } from "./repository_tree.ts";
@@ -24,6 +25,15 @@ export interface BundleItem {
   readonly source: ByteSource;
   /** Public key its inline signature verified with; `undefined`: unsigned. */
   readonly signer: Uint8Array | undefined;
+  /** Time its entries carry, seconds since the epoch; for signing it again. */
+  readonly modifiedSeconds: number;
+}
+
+/** What an earlier bundle said about itself. */
+export interface PreviousBundle {
+  readonly indexVersion: number;
+  /** RFC 3339, `Z`. */
+  readonly generatedAt: string;
 }
 
 export interface BundleRequest {
@@ -36,8 +46,10 @@ export interface BundleRequest {
   /** Names as asked for, for `bundle.json`. */
   readonly requested: readonly string[];
   readonly items: readonly BundleItem[];
-  /** Index version of an earlier bundle; this one gets a higher one. */
-  readonly previousIndexVersion?: number;
+  /** An earlier bundle for the same machines: this one is newer in both respects (R-FRESH-01). */
+  readonly previous?: PreviousBundle;
+  /** Put the operator's signature into each package instead of listing its publisher's key. */
+  readonly resign?: boolean;
 }
 
 export interface BundleResult {
@@ -48,32 +60,54 @@ export interface BundleResult {
 }
 
 /**
+ * Reads what a later bundle must exceed.
+ *
+ * @throws {PeipkgError} `io`, `format`
+ * @see C-BUNDLE-04
+ */
+export function readPreviousBundle(context: PublishContext, directory: string): PreviousBundle {
+  using tree = new RepositoryTree(context, directory);
+  const { indexVersion, generatedAt } = tree.index(tree.descriptor(), "active");
+  return { indexVersion, generatedAt: generatedAt.raw };
+}
+
+/**
  * Writes a bundle.
  *
- * @throws {PeipkgError} `exists` when the directory is not empty; `signature` (`E_SIG_MISSING`) for an unsigned
- * package, which its target would refuse; `hash` (`PKG_CHANGED`)
+ * @throws {PeipkgError} `exists` when the directory is not empty; `usage` for a time before the previous bundle's;
+ * `signature` (`E_SIG_MISSING`) for an unsigned package, which its target would refuse; `hash` (`PKG_CHANGED`)
  */
 export async function writeBundle(context: PublishContext, request: BundleRequest): Promise<BundleResult> {
-  const { directory, name, signingKey, timestamp, items } = request;
-  const extraKeys = items.map((item) => {
-    if (item.signer !== undefined) return item.signer;
-    throw ruleError("E_SIG_MISSING", `cannot bundle ${item.name} ${item.version}: it is not signed`, {
-      package: item.name,
-      repository: item.origin,
-    });
-  });
+  const { directory, name, signingKey, timestamp } = request;
+  checkLater(timestamp, request.previous);
+  const extraKeys = request.resign === true ? [] : request.items.map(signerOf);
   await initRepository(context, { directory, name, signingKey, extraKeys, timestamp });
   using tree = new RepositoryTree(context, directory);
-  for (const item of items) await storeItem(tree, item);
+  try {
+    return await fillBundle(context, tree, request);
+  } catch (error) {
+    tree.clear(); // the directory was empty before, and half a bundle looks like a whole one
+    throw error;
+  }
+}
+
+async function fillBundle(
+  context: PublishContext,
+  tree: RepositoryTree,
+  request: BundleRequest,
+): Promise<BundleResult> {
+  const { directory, signingKey, timestamp, items, previous } = request;
+  const hashes: string[] = [];
+  for (const item of items) hashes.push(await storeItem(tree, item, request));
   const seconds = parseTimestamp(timestamp)?.seconds ?? 0;
   const published = await publishRepository(context, {
     directory,
     signingKey,
     timestamp,
     refreshDate: true,
-    minimumIndexVersion: Math.max(seconds, (request.previousIndexVersion ?? 0) + 1),
+    minimumIndexVersion: Math.max(seconds, (previous?.indexVersion ?? 0) + 1),
   });
-  tree.write("bundle.json", bundleDocument(request));
+  tree.write("bundle.json", bundleDocument(request, hashes));
   const listed = tree.descriptor().keys.map((key) => key.fingerprint);
   return {
     indexVersion: published.indexVersion,
@@ -82,34 +116,72 @@ export async function writeBundle(context: PublishContext, request: BundleReques
   };
 }
 
-/** The bytes are compared with what was verified while they are copied. */
-async function storeItem(tree: RepositoryTree, item: BundleItem): Promise<void> {
+/** A machine that has seen the previous bundle refuses anything dated before it (R-FRESH-01). */
+function checkLater(timestamp: string, previous: PreviousBundle | undefined): void {
+  if (previous === undefined) return;
+  const [next, last] = [parseTimestamp(timestamp), parseTimestamp(previous.generatedAt)];
+  if (next === undefined || last === undefined || compareTimestamps(next, last) >= 0) return;
+  throw new PeipkgError(
+    "usage",
+    `cannot bundle as of ${timestamp}: the previous bundle is of ${previous.generatedAt}, expected a later time`,
+  );
+}
+
+function signerOf(item: BundleItem): Uint8Array {
+  if (item.signer !== undefined) return item.signer;
+  throw ruleError("E_SIG_MISSING", `cannot bundle ${item.name} ${item.version}: it is not signed`, {
+    package: item.name,
+    repository: item.origin,
+    hint: "pass --resign to sign every package with your own key",
+  });
+}
+
+/**
+ * The bytes are compared with what was verified while they are read.
+ *
+ * @returns SHA-256 of the stored file, hex.
+ */
+async function storeItem(tree: RepositoryTree, item: BundleItem, request: BundleRequest): Promise<string> {
   const { directory, name } = tree.place(packageFile(item.name, item.version, item.architecture));
   using place = directory;
-  const hash = createSha256();
-  {
-    using output = place.createFile(name, 0o644);
-    for await (const chunk of item.source.chunks()) {
-      hash.update(chunk);
-      output.write(chunk);
-    }
-    output.sync();
-  }
-  if (hash.hex() === item.hash) return;
+  const read = createSha256();
+  const source: ByteSource = {
+    label: item.source.label,
+    sizeBytes: item.source.sizeBytes,
+    async *chunks() {
+      for await (const chunk of item.source.chunks()) {
+        read.update(chunk);
+        yield chunk;
+      }
+    },
+  };
+  using output = place.createFile(name, 0o644);
+  let stored: string | undefined;
+  if (request.resign === true) {
+    stored = await resignPackage(source, {
+      signingKey: request.signingKey,
+      modifiedSeconds: item.modifiedSeconds,
+      signal: tree.context.session.signal,
+      write: (chunk) => output.write(chunk),
+    });
+  } else for await (const chunk of source.chunks()) output.write(chunk);
+  output.sync();
+  const hash = read.hex();
+  if (hash === item.hash) return stored ?? hash;
   place.unlink(name);
   throw ruleError("PKG_CHANGED", `cannot bundle ${item.name} ${item.version}: its file changed after verification`, {
     package: item.name,
   });
 }
 
-function bundleDocument(request: BundleRequest): Uint8Array {
-  const packages = request.items.map((item) =>
+function bundleDocument(request: BundleRequest, hashes: readonly string[]): Uint8Array {
+  const packages = request.items.map((item, index) =>
     new JsonFields([
       ["name", item.name],
       ["version", item.version],
       ["architecture", item.architecture],
       ["origin", item.origin],
-      ["sha256", item.hash],
+      ["sha256", hashes[index] ?? item.hash],
     ])
   );
   return writeDocument(

@@ -136,6 +136,12 @@ export class RepositoryTree implements Disposable {
     }
   }
 
+  /** Removes everything in the directory: what is left of a repository that could not be finished. */
+  clear(): void {
+    using directory = this.#root.openDirectory("/");
+    if (directory !== undefined) clearDirectory(directory);
+  }
+
   /** @throws {PeipkgError} `io` when there is no repository here */
   descriptor(): Descriptor {
     return parseDescriptor(this.#required(DESCRIPTOR_FILE, FETCH_LIMITS.descriptorBytes));
@@ -177,6 +183,18 @@ export class RepositoryTree implements Disposable {
     const bytes = this.read(path, limitBytes);
     if (bytes !== undefined) return bytes;
     throw new PeipkgError("io", `cannot read repository "${this.path}": ${path} is missing`, { path });
+  }
+}
+
+function clearDirectory(directory: Directory): void {
+  for (const name of directory.list().names) {
+    if (directory.status(name)?.type !== "dir") {
+      directory.unlink(name);
+      continue;
+    }
+    using child = directory.openDirectory(name);
+    if (child !== undefined) clearDirectory(child);
+    directory.removeDirectory(name);
   }
 }
 

@@ -2,7 +2,7 @@ import { strict as assert } from "node:assert";
 import { PeipkgError } from "../../../core/errors.ts";
 import { openSigningKey, readPrivateKey, readPublicKey } from "../../../core/format/keys.ts";
 import { createKeyFiles } from "../../../core/publish/keygen.ts";
-import { writeBundle } from "../../../core/publish/bundle.ts";
+import { readPreviousBundle, writeBundle } from "../../../core/publish/bundle.ts";
 import { hashFile, openByteSource } from "../../../core/repository/byte_source.ts";
 import { mirrorRepository } from "../../../core/publish/mirror.ts";
 import { publishRepository } from "../../../core/publish/publish.ts";
@@ -321,6 +321,7 @@ Deno.test("C-BUNDLE-01, C-BUNDLE-03, C-BUNDLE-04: writeBundle() makes a reposito
     origin: "main",
     source,
     signer: repository.key.publicKey,
+    modifiedSeconds: 0,
   };
   const directory = `${world.rootPath}/bundle`;
   const request = {
@@ -345,7 +346,7 @@ Deno.test("C-BUNDLE-01, C-BUNDLE-03, C-BUNDLE-04: writeBundle() makes a reposito
   const later = await writeBundle(repository.context, {
     ...request,
     directory: `${world.rootPath}/later`,
-    previousIndexVersion: result.indexVersion,
+    previous: readPreviousBundle(repository.context, directory),
   });
   assert.equal(later.indexVersion, result.indexVersion + 1);
   await assert.rejects(
@@ -356,6 +357,24 @@ Deno.test("C-BUNDLE-01, C-BUNDLE-03, C-BUNDLE-04: writeBundle() makes a reposito
     }),
     (error) => error instanceof PeipkgError && error.detail.rule === "E_SIG_MISSING",
   );
+  await assert.rejects(
+    writeBundle(repository.context, {
+      ...request,
+      directory: `${world.rootPath}/older`,
+      timestamp: dayOf(9),
+      previous: readPreviousBundle(repository.context, directory),
+    }),
+    (error) => error instanceof PeipkgError && error.code === "usage",
+  );
+  await assert.rejects(
+    writeBundle(repository.context, {
+      ...request,
+      directory: `${world.rootPath}/changed`,
+      items: [{ ...item, hash: "0".repeat(64) }],
+    }),
+    (error) => error instanceof PeipkgError && error.detail.rule === "PKG_CHANGED",
+  );
+  assert.deepEqual([...Deno.readDirSync(`${world.rootPath}/changed`)], []); // nothing that looks like a bundle
 });
 
 Deno.test("R-PROD-09: packages and keys are in place before the indexes, the descriptor comes last", async () => {
