@@ -56,6 +56,7 @@ export {
   listRepositoryKeys,
   planRepositoryAdd,
   removeRepository,
+  type RepositoryAddPlan,
   type RepositoryAddRequest,
   type RepositoryCeremony,
   type RepositoryListing,
@@ -86,6 +87,7 @@ export { changeKeys, type KeyChange, type KeyRequest } from "./core/publish/rota
 export { checkRepository, type RepositoryCheck, type RepositoryCheckRequest } from "./core/publish/verify.ts";
 export { groupFingerprint, isFingerprint } from "./core/identity/fingerprint.ts";
 export { readNamedFile } from "./core/operations/named_files.ts";
+export { readRepositorySeed } from "./core/operations/repository_seed.ts";
 export { parseBaseUrl } from "./core/config/base_url.ts";
 export { resolveSettings } from "./core/config/settings.ts";
 export { mirrorRepository } from "./core/publish/mirror.ts";

@@ -94,6 +94,8 @@ const INSTALL: CommandSpec = {
     "Installs the named packages, or package files, together with everything they need.",
     "A given file outranks every repository's candidate of its name and skips repository trust, not the " +
     "verification of its format. A package that is installed already is not upgraded by naming it.",
+    "An empty root is begun with one command: --repo-file or --repo with --anchor first add a repository, by the same " +
+    "comparison as repo add; one that is configured so already is left alone.",
   ],
   operands: [packages("package|file.peipkg", "available-or-file")],
   requirement: "at least one package or package file is required",
@@ -127,6 +129,27 @@ const INSTALL: CommandSpec = {
       summary: "take candidates only from this repository",
     },
     FETCH_ONLY,
+    flag("require-signature", "refuse package files not signed by a key of a configured repository"),
+    {
+      name: "repo-file",
+      value: { label: "NAME.repo", kind: "file" },
+      repeatable: true,
+      summary: "first add the repository this file describes",
+      excludes: ["dry-run"],
+    },
+    {
+      name: "repo",
+      value: { label: "NAME=URL", kind: "text" },
+      summary: "first add this repository",
+      excludes: ["dry-run"],
+    },
+    {
+      name: "anchor",
+      value: { label: "FINGERPRINT", kind: "text" },
+      repeatable: true,
+      summary: "fingerprint of a key the repository of --repo is trusted by",
+    },
+    flag("insecure", "let the repository of --repo be reached over plain http"),
   ],
   needs: "installation",
   output: "events",
@@ -143,6 +166,10 @@ const INSTALL: CommandSpec = {
   examples: [
     { line: "peipkg install nginx", meaning: "install nginx and what it needs" },
     { line: "peipkg install --dry-run ./tool_2.0-1_x86_64.peipkg", meaning: "show what installing a file would do" },
+    {
+      line: "peipkg --root /mnt/target install --repo-file official.repo base",
+      meaning: "begin an empty root with a repository and a package",
+    },
   ],
   load: () => import("./commands/install.ts"),
 };

@@ -1,7 +1,8 @@
 /** `peipkg install` */
 import type { ChangeRequest } from "../../mod.ts";
 import { hasFlag, optionList, type ParsedArguments } from "../arguments.ts";
-import { runChange } from "../change.ts";
+import { addSeeds, readSeeds } from "../ceremony.ts";
+import { cancelChange, runChange } from "../change.ts";
 import { type ChangeDefaults, readChangeOptions } from "../change_options.ts";
 import type { Invocation } from "../invocation.ts";
 import { readInstallTarget, readList } from "../operands.ts";
@@ -20,12 +21,16 @@ export function parseInstall(args: ParsedArguments, defaults: ChangeDefaults): C
     automatic: hasFlag(options, "auto"),
     reinstall: hasFlag(options, "reinstall"),
     repositories: optionList(options, "repository"),
-    requireSignature: false,
+    requireSignature: hasFlag(options, "require-signature"),
     options: readChangeOptions(args, defaults),
   };
 }
 
 export async function run(invocation: Invocation): Promise<0 | 1> {
+  const { args, screen } = invocation;
   const { settings } = await invocation.workspace();
-  return await runChange(invocation, parseInstall(invocation.args, settings));
+  const request = parseInstall(args, settings);
+  const declined = await addSeeds(invocation, readSeeds(args));
+  if (declined !== undefined) return cancelChange(screen, declined);
+  return await runChange(invocation, request);
 }

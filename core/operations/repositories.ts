@@ -48,6 +48,8 @@ import type { RepositoryAccess } from "./repository_access.ts";
 /** What the operator asked for; with `baseUrl` absent the ceremony is run for an existing file (C-REPO-08). */
 export interface RepositoryAddRequest {
   readonly handle: string;
+  /** All settings at once, as `readRepositorySeed()` gives them; nothing but `handle` is read beside it. */
+  readonly configuration?: RepositoryConfiguration;
   readonly baseUrl?: string;
   /** As typed: any case, blanks and colons as grouping (C-REPO-01). */
   readonly anchors?: readonly string[];
@@ -69,6 +71,8 @@ export interface RepositoryAddPlan {
   readonly hadFile: boolean;
   /** The settings differ from the file's, so it will be written. */
   readonly writesFile: boolean;
+  /** The repository is configured with these settings and trusted: adding it again would change nothing. */
+  readonly isSettled: boolean;
 }
 
 /** What the trust question shows (R-ADD-07, C-REPO-05). */
@@ -101,9 +105,11 @@ export function planRepositoryAdd(access: RepositoryAccess, request: RepositoryA
   const handle = operand(() => parseHandle(request.handle));
   using directory = access.openConfiguration(false);
   const existing = readRepositoryFiles(directory).find((file) => file.handle === handle);
-  const configuration = request.baseUrl === undefined
-    ? configurationOf(existing, handle)
-    : configurationFrom(handle, request.baseUrl, request, existing);
+  const configuration = request.configuration ??
+    (request.baseUrl === undefined
+      ? configurationOf(existing, handle)
+      : configurationFrom(handle, request.baseUrl, request, existing));
+  requireAnchors(configuration);
   if (/^http:/i.test(configuration.baseUrl) && !configuration.allowInsecureTransport) { // R-TRANS-01
     throw ruleError(
       "E_INSECURE_TRANSPORT",
@@ -121,20 +127,24 @@ export function planRepositoryAdd(access: RepositoryAccess, request: RepositoryA
   // State without a file is what a removal left behind and counts as absent (R-RM-01).
   const state = existing === undefined ? undefined : readRecorded(access, handle, "active").state;
   const weakenings = state === undefined ? [] : findWeakenings(state.accepted, configuration);
-  return { configuration, weakenings, hadFile: existing !== undefined, writesFile: differs };
+  const isSettled = !differs && state !== undefined && weakenings.length === 0 &&
+    (isUnsigned(configuration) || hasAcceptableKey(state, access.startedAt));
+  return { configuration, weakenings, hadFile: existing !== undefined, writesFile: differs, isSettled };
+}
+
+/** R-ADD-02: what must be signed needs somebody whose signature counts. */
+function requireAnchors({ handle, signaturePolicy, trustAnchors }: RepositoryConfiguration): void {
+  if (signaturePolicy !== "required" || trustAnchors.length > 0) return;
+  throw ruleError("E_CONFIG_VALUE", `cannot add repository "${handle}": "trust_anchors" is empty in its file`, {
+    repository: handle,
+    file: repositoryFileName(handle),
+    key: "trust_anchors",
+  });
 }
 
 function configurationOf(existing: RepositoryFile | undefined, handle: string): RepositoryConfiguration {
   if (existing?.kind === "invalid") throw existing.problem;
-  const configuration = requireConfigured(existing === undefined ? [] : [existing.configuration], handle);
-  if (configuration.signaturePolicy === "required" && configuration.trustAnchors.length === 0) { // R-ADD-02
-    throw ruleError("E_CONFIG_VALUE", `cannot add repository "${handle}": "trust_anchors" is empty in its file`, {
-      repository: handle,
-      file: repositoryFileName(handle),
-      key: "trust_anchors",
-    });
-  }
-  return configuration;
+  return requireConfigured(existing === undefined ? [] : [existing.configuration], handle);
 }
 
 function configurationFrom(
