@@ -6,6 +6,9 @@
 import type { AuthorisationKind, ErrorRule } from "../mod.ts";
 import type { Invocation } from "./invocation.ts";
 
+/** Version of the JSON output (C-JSON-01). */
+export const JSON_SCHEMA = 1;
+
 /** What a word on the command line names; completion offers candidates by it (C-COMP-03). */
 export type WordKind =
   | "installed"

@@ -48,3 +48,8 @@ export const ERROR_MEANINGS: Readonly<Record<ErrorCode, string>> = {
   "failed": "anything else that went wrong",
   "internal": "a defect of the program; report it",
 };
+
+const isErrorCode = (word: string): word is ErrorCode => Object.hasOwn(ERROR_MEANINGS, word);
+
+/** Every code, in the order of the specification's table. */
+export const ERROR_CODES: readonly ErrorCode[] = Object.keys(ERROR_MEANINGS).filter(isErrorCode);

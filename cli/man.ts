@@ -8,7 +8,8 @@ import { REPOSITORY_KEYS, RULE_CODES, SETTINGS, WARNING_CODES } from "../mod.ts"
 import { allCommands, type CommandSpec, type Program } from "./command.ts";
 import { ERROR_MEANINGS } from "./error_codes.ts";
 import { exitStatuses, optionSyntax, synopsisTails } from "./help.ts";
-import { JSON_EVENTS, JSON_SHAPES } from "./json_schema.ts";
+import { schemaNames } from "./json_documents.ts";
+import { eventNotes, shapeNotes } from "./json_schema.ts";
 import {
   mdocArgument,
   mdocList,
@@ -245,9 +246,13 @@ function jsonPage(): Page {
             "There is no null: a member marked with ? may be absent.",
           ]),
           ".Ss Shapes",
-          ...mdocList(JSON_SHAPES),
+          ...mdocList(shapeNotes()),
           ".Ss Events",
-          ...mdocList(JSON_EVENTS),
+          ...mdocList(eventNotes()),
+          ".Ss Schemas",
+          ...mdocParagraphs([
+            "peipkg schema NAME prints a JSON Schema of each document: " + schemaNames().join(", ") + ".",
+          ]),
           ".Ss Error codes",
           ...mdocList(codes.map(([code, meaning]) => [code, `${meaning}.${rulesOf(code)}`])),
           ".Ss Warning codes",

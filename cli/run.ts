@@ -5,15 +5,14 @@
 import type { ProgressEvent, Session, Workspace } from "../mod.ts";
 import { hasFlag, parseArguments, type ParsedArguments, UsageError } from "./arguments.ts";
 import { BUILD_INFO } from "./build_info.ts";
-import { asksQuestion, outputKind, type Program } from "./command.ts";
+import { asksQuestion, JSON_SCHEMA, outputKind, type Program } from "./command.ts";
 import { renderJson } from "./escape.ts";
 import { type EndingSignal, exitStatus, SIGNAL_NUMBERS, STATUS_CLOSED_OUTPUT } from "./exit.ts";
 import type { Invocation, World } from "./invocation.ts";
 import { type ProgressDisplay, Screen, type ScreenMode } from "./screen.ts";
 import { ClosedStreamError, type OutputStream, type Terminal } from "./terminal.ts";
 
-/** Version of the JSON output and of the package format (C-JSON-01, C-GLOB-12). */
-export const JSON_SCHEMA = 1;
+/** Version of the package format (C-GLOB-12). */
 const PACKAGE_FORMAT = 1;
 
 /**

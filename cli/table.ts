@@ -914,6 +914,24 @@ const ANNOTATE: CommandSpec = {
   examples: [{ line: "peipkg annotate set nginx owner web-team", meaning: "note who looks after nginx" }],
 };
 
+const SCHEMA: CommandSpec = {
+  name: "schema",
+  group: "maintenance",
+  summary: "print the JSON Schema of a command's machine output",
+  description: [
+    "Reading commands print one document under --json, described under the command's words joined with dashes; changing " +
+    "commands print one event on each line, described under event. Failures are error, warnings of reading commands " +
+    "warning.",
+  ],
+  operands: [{ label: "name", kind: "text", optional: true }],
+  synopses: ["<name>", "--list"],
+  options: [flag("list", "list the names")],
+  needs: "nothing",
+  output: "text",
+  examples: [{ line: "peipkg schema event", meaning: "describe the events of changing commands" }],
+  load: () => import("./commands/schema.ts"),
+};
+
 /** `completion` and what its scripts call; every program has them (C-COMP-01). */
 export const completionCommands = (program: string): readonly CommandSpec[] => [
   {
@@ -976,6 +994,7 @@ export const PEIPKG_COMMANDS: readonly CommandSpec[] = [
   UNLOCK,
   ANNOTATE,
   ...MORE_COMMANDS,
+  SCHEMA,
   ...completionCommands("peipkg"),
   {
     name: "help",

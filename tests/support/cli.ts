@@ -85,7 +85,16 @@ export async function run(args: readonly string[], options: CliOptions = {}): Pr
 
 /** Runs a program and throws, with both streams, when its status is not the expected one. */
 export async function expectRun(args: readonly string[], status = 0, options: CliOptions = {}): Promise<CliResult> {
-  const result = await run(args, options);
+  return requireStatus(args, status, await run(args, options), options);
+}
+
+/** Hands a result on; throws when its status is not the expected one. */
+export function requireStatus(
+  args: readonly string[],
+  status: number,
+  result: CliResult,
+  options: CliOptions = {},
+): CliResult {
   if (result.status !== status) {
     throw new Error(
       `${options.program ?? "peipkg"} ${args.join(" ")}: status ${result.status}, expected ${status}\n` +

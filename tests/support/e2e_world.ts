@@ -2,7 +2,7 @@
  * A private directory for one end-to-end test: a signing key, packages packed from text, a signed repository served on
  * loopback, and an empty root. Everything is made by the real programs; disposing it leaves nothing behind.
  */
-import { type CliResult, expectRun, run } from "./cli.ts";
+import { type CliOptions, type CliResult, requireStatus, run } from "./cli.ts";
 import { serveDirectory, type StaticServer } from "./static_server.ts";
 
 /** Content of a payload file, or a link. */
@@ -23,6 +23,8 @@ export interface PackageSpec {
   readonly description?: string;
 }
 
+export type Runner = (args: readonly string[], options: CliOptions) => Promise<CliResult>;
+
 const EPOCH = Date.UTC(2026, 0, 2, 3, 4, 5);
 
 export class World implements AsyncDisposable {
@@ -30,15 +32,23 @@ export class World implements AsyncDisposable {
   readonly #servers: StaticServer[] = [];
   #publications = 0;
 
-  private constructor(readonly directory: string, anchor: string) {
+  private constructor(readonly directory: string, anchor: string, private readonly runner: Runner) {
     this.anchor = anchor;
   }
 
-  static async create(): Promise<World> {
+  /** @param runner How programs are run: as processes, or inside this one. */
+  static async create(runner: Runner = run): Promise<World> {
     const directory = await Deno.realPath(await Deno.makeTempDir({ prefix: "peipkg-e2e-" }));
-    const { stdout } = await expectRun(["keygen", "--out", `${directory}/key`], 0, { program: "peipkg-repo" });
+    const keygen = ["keygen", "--out", `${directory}/key`];
+    const program = { program: "peipkg-repo" } as const;
+    const { stdout } = requireStatus(keygen, 0, await runner(keygen, program), program);
     for (const name of ["root", "repositories"]) await Deno.mkdir(`${directory}/${name}`);
-    return new World(directory, /\b[0-9a-f]{64}\b/.exec(stdout)?.[0] ?? "");
+    return new World(directory, /\b[0-9a-f]{64}\b/.exec(stdout)?.[0] ?? "", runner);
+  }
+
+  /** Runs a program, insisting on an exit status. */
+  async #run(args: readonly string[], status: number, options: CliOptions): Promise<CliResult> {
+    return requireStatus(args, status, await this.runner(args, options), options);
   }
 
   get root(): string {
@@ -66,7 +76,7 @@ export class World implements AsyncDisposable {
     await Deno.writeTextFile(`${stage}/manifest.json`, JSON.stringify(manifestOf(spec)));
     const architecture = spec.architecture ?? "noarch";
     const file = `${out}/${spec.name}_${spec.version}_${architecture}.peipkg`;
-    await expectRun(
+    await this.#run(
       [
         "pack",
         "--manifest",
@@ -95,11 +105,11 @@ export class World implements AsyncDisposable {
     const sign = ["--sign-key", `${this.directory}/key`, "--timestamp"];
     const program = { program: "peipkg-repo" as const };
     if (!await exists(repository)) {
-      await expectRun(["init", repository, "--name", name, ...sign, this.#timestamp()], 0, program);
+      await this.#run(["init", repository, "--name", name, ...sign, this.#timestamp()], 0, program);
     }
-    if (specs.length > 0) await expectRun(["add", repository, out], 0, program);
+    if (specs.length > 0) await this.#run(["add", repository, out], 0, program);
     const refresh = specs.length > 0 ? [] : ["--refresh-date"];
-    await expectRun(["publish", repository, ...sign, this.#timestamp(), ...refresh], 0, program);
+    await this.#run(["publish", repository, ...sign, this.#timestamp(), ...refresh], 0, program);
     await Deno.remove(out, { recursive: true });
   }
 
@@ -114,8 +124,8 @@ export class World implements AsyncDisposable {
   }
 
   /** Serves a repository on loopback for the rest of the test. */
-  serve(name = "main"): StaticServer {
-    const server = serveDirectory(this.repository(name));
+  serve(name = "main", before?: (path: string) => Promise<void>): StaticServer {
+    const server = serveDirectory(this.repository(name), before);
     this.#servers.push(server);
     return server;
   }
@@ -127,7 +137,7 @@ export class World implements AsyncDisposable {
 
   /** Runs `peipkg --root ROOT …`. */
   peipkg(args: readonly string[], stdin?: string): Promise<CliResult> {
-    return run(["--root", this.root, ...args], {
+    return this.runner(["--root", this.root, ...args], {
       cwd: this.directory,
       ...(stdin === undefined ? {} : { stdin }),
     });
@@ -135,7 +145,7 @@ export class World implements AsyncDisposable {
 
   /** The same, insisting on an exit status. */
   expect(args: readonly string[], status = 0): Promise<CliResult> {
-    return expectRun(["--root", this.root, ...args], status, { cwd: this.directory });
+    return this.#run(["--root", this.root, ...args], status, { cwd: this.directory });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

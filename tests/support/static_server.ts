@@ -5,11 +5,16 @@ export interface StaticServer extends AsyncDisposable {
   readonly requests: readonly string[];
 }
 
-export function serveDirectory(directory: string): StaticServer {
+/** @param before Awaited before a path is answered: lets a test hold a download. */
+export function serveDirectory(
+  directory: string,
+  before: (path: string) => Promise<void> = () => Promise.resolve(),
+): StaticServer {
   const requests: string[] = [];
   const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, async (request) => {
     const path = decodeURIComponent(new URL(request.url).pathname);
     requests.push(path);
+    await before(path);
     if (path.split("/").some((part) => part === "..")) return new Response("refused\n", { status: 400 });
     let bytes: Uint8Array<ArrayBuffer>;
     let etag: string;
