@@ -8,9 +8,9 @@
  *
  * Makes, per target: `peipkg-TARGET` (self-extracting) and `peipkg-TARGET-compiled` where `deno compile` finds a
  * base (DENORT_BIN, Deno's cache, network); `--compiled` or `--self-extracting` asks for one of them. Beside them an
- * SBOM each (`….cdx.json`) and `SHA256SUMS`. `bin-TARGET/` holds links under the names of the three programs, which
- * the file goes by; `--as=PROGRAM` as its first argument says the same. `--packages` also packs the product's own
- * packages with the executable just built.
+ * SBOM each (`….cdx.json`) and `SHA256SUMS`, with `--sign-key` also `SHA256SUMS.sig`. `bin-TARGET/` holds links under
+ * the names of the three programs, which the file goes by; `--as=PROGRAM` as its first argument says the same.
+ * `--packages` also packs the product's own packages with the executable just built, signed by the same key.
  */
 import { parseArgs } from "node:util";
 import { bundle, ENTRIES, stageSources, workerModules } from "./.build/bundle.ts";
@@ -21,6 +21,7 @@ import { permissionFile, permissionFlags } from "./.build/permissions.ts";
 import { acquireRuntime, RUNTIMES, sha256, TARGETS } from "./.build/runtime.ts";
 import type { Target } from "./.build/runtime.ts";
 import { renderSbom } from "./.build/sbom.ts";
+import { writeSums } from "./.build/sums.ts";
 
 type Form = "compiled" | "self-extracting";
 
@@ -277,18 +278,6 @@ async function buildCompiled(options: BuildOptions, facts: Facts): Promise<boole
   return all;
 }
 
-/** `sha256sum -c` format, sorted by name. */
-async function writeSums(out: string): Promise<void> {
-  const names: string[] = [];
-  for await (const entry of Deno.readDir(out)) {
-    if (entry.isFile && /^peipkg|\.peipkg$/.test(entry.name)) names.push(entry.name);
-  }
-  const lines = await Promise.all(
-    names.sort().map(async (name) => `${sha256(await Deno.readFile(`${out}/${name}`))}  ${name}\n`),
-  );
-  await Deno.writeTextFile(`${out}/SHA256SUMS`, lines.join(""));
-}
-
 async function build(options: BuildOptions): Promise<void> {
   const facts = await gatherFacts();
   await Deno.mkdir(options.out, { recursive: true });
@@ -302,7 +291,8 @@ async function build(options: BuildOptions): Promise<void> {
       for (const file of files) say(file);
     }
   }
-  await writeSums(options.out);
+  const signer = await writeSums(options.out, options.signKey);
+  if (signer !== undefined) say(`SHA256SUMS signed by ${signer}`);
 }
 
 try {

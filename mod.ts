@@ -88,6 +88,7 @@ export { checkRepository, type RepositoryCheck, type RepositoryCheckRequest } fr
 export { groupFingerprint, isFingerprint } from "./core/identity/fingerprint.ts";
 export { readNamedFile } from "./core/operations/named_files.ts";
 export { readRepositorySeed } from "./core/operations/repository_seed.ts";
+export { type SelfVerification, type SelfVerificationRequest, verifySelf } from "./core/operations/self_verify.ts";
 export { parseBaseUrl } from "./core/config/base_url.ts";
 export { resolveSettings } from "./core/config/settings.ts";
 export { mirrorRepository } from "./core/publish/mirror.ts";

@@ -4,6 +4,7 @@
  */
 import type { CommandSpec, OperandSpec, OptionSpec, OutputKind, Program, Words } from "./command.ts";
 import { MORE_COMMANDS } from "./table_more.ts";
+import { SELF } from "./table_self.ts";
 
 const flag = (name: string, summary: string, more: Partial<OptionSpec> = {}): OptionSpec => ({
   name,
@@ -994,6 +995,7 @@ export const PEIPKG_COMMANDS: readonly CommandSpec[] = [
   UNLOCK,
   ANNOTATE,
   ...MORE_COMMANDS,
+  SELF,
   SCHEMA,
   ...completionCommands("peipkg"),
   {
