@@ -110,11 +110,16 @@ async function gatherFacts(): Promise<Facts> {
 
 const LICENCE_FILE_REGEXP = /^(?:licen[cs]e|copying)(?:\.(?:md|txt))?$/i;
 
-async function licenceText(directory: string): Promise<string> {
+/** What a package says of its licence; packages of mere data bring no such file, so theirs are kept here. */
+async function licenceText(name: string, directory: string): Promise<string> {
   for await (const entry of Deno.readDir(directory)) {
     if (LICENCE_FILE_REGEXP.test(entry.name)) return await Deno.readTextFile(`${directory}/${entry.name}`);
   }
-  throw new Error(`cannot bundle ${directory}: it has no licence file`);
+  try {
+    return await Deno.readTextFile(`${HOME}/.build/licences/${name}.txt`);
+  } catch (cause) {
+    throw new Error(`cannot bundle ${directory}: it has no licence file`, { cause });
+  }
 }
 
 async function packageLicence(directory: string): Promise<string> {
@@ -132,7 +137,7 @@ async function gatherLicences(bundled: Bundle, target: Target): Promise<BundledF
     [`Deno ${pin.version} (${pin.package})`, await Deno.readTextFile(`${HOME}/.build/licences/deno.txt`)],
   ];
   for (const { name, version, directory } of bundled.packages) {
-    parts.push([`${name} ${version}`, await licenceText(directory)]);
+    parts.push([`${name} ${version}`, await licenceText(name, directory)]);
   }
   const text = parts.map(([title, body = ""]) => `==== ${title}\n\n${body.trim()}\n`).join("\n");
   return { name: "LICENCES.txt", content: encoder.encode(text) };

@@ -25,6 +25,7 @@ export {
   type PackageSummary,
   type PathOwnership,
   transactionEntry,
+  transactionFiles,
   transactionHistory,
 } from "./core/operations/query.ts";
 export { verifyInstalled, type VerifyProblem, type VerifyReport } from "./core/operations/verify.ts";
@@ -132,3 +133,13 @@ export {
   type AuditRequest,
   type Vulnerability,
 } from "./core/operations/audit_packages.ts";
+export { describeInventory, type InventoryRequest, writeInventory } from "./core/operations/sbom.ts";
+export {
+  fetchPackages,
+  type FetchRequest,
+  planFetch,
+  type PlannedFetch,
+  type RejectedFetch,
+} from "./core/operations/fetch.ts";
+export type { SelectionTarget } from "./core/operations/selection.ts";
+export { isBundleName, makeBundle, planBundle, type PlannedBundle } from "./core/operations/bundle.ts";

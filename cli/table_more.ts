@@ -201,6 +201,33 @@ const RQUERY: CommandSpec = {
 const settles = ({ options }: Words): boolean =>
   ["use-new", "keep", "merged"].some((name) => options[name] !== undefined);
 
+const SBOM: CommandSpec = {
+  name: "sbom",
+  group: "information",
+  summary: "describe what is installed, for compliance tools",
+  description: [
+    "Prints an inventory of everything installed, or of the named packages and all they need: versions, licences, " +
+    "digests, origins and dependencies. Equal input and SOURCE_DATE_EPOCH give equal bytes.",
+  ],
+  operands: [PACKAGES],
+  options: [
+    {
+      name: "format",
+      value: { label: "spdx|cyclonedx", kind: "choice", choices: ["spdx", "cyclonedx"] },
+      summary: "SPDX 2.3 (default) or CycloneDX 1.5, both as JSON",
+    },
+    { name: "files", summary: "also every file with its SHA-256" },
+    { name: "out", value: { label: "FILE", kind: "file" }, summary: "write to FILE, replacing it as a whole" },
+  ],
+  needs: "installation",
+  output: "text",
+  examples: [
+    { line: "peipkg sbom > inventory.spdx.json", meaning: "describe everything" },
+    { line: "peipkg sbom --format cyclonedx --files nginx", meaning: "describe nginx and what it needs" },
+  ],
+  load: () => import("./commands/sbom.ts"),
+};
+
 const DIFF: CommandSpec = {
   name: "diff",
   group: "maintenance",
@@ -230,4 +257,4 @@ const DIFF: CommandSpec = {
 };
 
 /** In the order of the help. */
-export const MORE_COMMANDS: readonly CommandSpec[] = [CHECK, AUDIT, QUERY, RQUERY, BACKUP, RESTORE, DIFF];
+export const MORE_COMMANDS: readonly CommandSpec[] = [CHECK, AUDIT, QUERY, RQUERY, SBOM, BACKUP, RESTORE, DIFF];

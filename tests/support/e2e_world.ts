@@ -21,6 +21,8 @@ export interface PackageSpec {
   readonly optional?: readonly (string | Record<string, unknown>)[];
   readonly sideEffects?: readonly string[];
   readonly description?: string;
+  readonly license?: string;
+  readonly homepage?: string;
 }
 
 export type Runner = (args: readonly string[], options: CliOptions) => Promise<CliResult>;
@@ -167,8 +169,8 @@ function manifestOf(spec: PackageSpec): Record<string, unknown> {
     version: spec.version,
     architecture: spec.architecture ?? "noarch",
     description: spec.description ?? `Test package ${spec.name}`,
-    license: "MIT",
-    homepage: "",
+    license: spec.license ?? "MIT",
+    homepage: spec.homepage ?? "",
     dependencies: entries(spec.dependencies),
     optional_dependencies: entries(spec.optional),
     conflicts: entries(spec.conflicts),
