@@ -5,7 +5,7 @@ import { compareBytes, isSafePath, type SafePath } from "../identity/safe_path.t
 import { isClaimDestination, type Layout } from "./destinations.ts";
 import { fieldError, type Place } from "./document.ts";
 import { LIMITS } from "./limits.ts";
-import { JsonObject, type JsonValue } from "./strict_json.ts";
+import { JsonObject, type JsonValue, type Shape, shapeOf } from "./strict_json.ts";
 
 /** One slot of a role (F-CLM-02): the consumer side carries `path`, the provider side `target` and perhaps `path`. */
 export interface Claim {
@@ -20,6 +20,9 @@ export interface Claim {
 export type ClaimSide = "consumer" | "provider";
 
 const NONE: readonly Claim[] = [];
+
+/** What `readClaims()` reads: slots of any name. */
+export const CLAIMS_SHAPE: Shape = { anyField: shapeOf(["path", "target"]) };
 
 /**
  * Reads the `claims` field of an entry.

@@ -15,7 +15,7 @@ import {
 import { JsonFields, writeDocument } from "./json_writer.ts";
 import { LIMITS } from "./limits.ts";
 import type { Warn } from "./manifest.ts";
-import { JsonObject } from "./strict_json.ts";
+import { type DocumentKind, JsonObject, shapeOf } from "./strict_json.ts";
 
 /**
  * Rows in byte order of paths, as columns: a hundred thousand rows cost three arrays and no row objects. Paths are
@@ -28,7 +28,10 @@ export interface FileList {
   readonly hashes: readonly string[];
 }
 
-const KIND = { document: "files" };
+const KIND: DocumentKind = {
+  document: "files",
+  shape: shapeOf(["schema_version", "algorithm"], { entries: { elements: shapeOf(["path", "size", "hash"]) } }),
+};
 /** F-GEN-02 */
 const HASH_REGEXP = /^[0-9a-f]{64}$/;
 

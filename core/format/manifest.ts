@@ -24,8 +24,9 @@ import {
   readString,
 } from "./document.ts";
 import { LIMITS } from "./limits.ts";
-import { readRelations, type Relations } from "./relations.ts";
+import { readRelations, RELATION_SHAPES, type Relations } from "./relations.ts";
 import { findDescriptorFault } from "./security_descriptor.ts";
+import { type DocumentKind, SCALAR, shapeOf } from "./strict_json.ts";
 
 /** The closed set of F-MAN-08. */
 export const SIDE_EFFECTS = ["ldconfig", "depmod", "man-db"] as const;
@@ -83,6 +84,29 @@ const BAD_PERCENT_REGEXP = /%(?![0-9A-Fa-f]{2})/;
 /** A literal in brackets or a name, and perhaps a port. */
 const HOST_REGEXP = /^(\[[0-9A-Fa-f:.]+\]|[^:@[\]]+)(?::[0-9]*)?$/;
 
+/** The manifest document and the fields this room reads of it (F-JSON-10). */
+export const MANIFEST_DOCUMENT: DocumentKind = {
+  document: "manifest",
+  shape: shapeOf([
+    "schema_version",
+    "name",
+    "version",
+    "architecture",
+    "description",
+    "license",
+    "homepage",
+    "default_root",
+    "size_installed",
+    "special_system_package",
+    "alternate_upgrade",
+  ], {
+    ...RELATION_SHAPES,
+    side_effects: { elements: SCALAR },
+    sd_overrides: { elements: shapeOf(["path", "sd"]) },
+    build: shapeOf(["timestamp", "farm_id", "source_ref", "source_package"]),
+  }),
+};
+
 /**
  * Parses a manifest from its exact bytes.
  *
@@ -99,7 +123,7 @@ export function parseManifest(bytes: Uint8Array, layout: Layout, warn?: Warn): M
       { document: "manifest" },
     );
   }
-  const place = readDocument(bytes, { document: "manifest" });
+  const place = readDocument(bytes, MANIFEST_DOCUMENT);
   checkSchemaVersion(place);
   const sizeInstalledBytes = readInteger(place, "size_installed");
   const manifest = { ...readManifestFields(place, layout), sizeInstalledBytes };

@@ -12,7 +12,13 @@ import { type FileList, writeFileList } from "./file_list.ts";
 import { createSha256, type Sha256 } from "./hash.ts";
 import type { SigningKey } from "./keys.ts";
 import { decompressedBound, LIMITS } from "./limits.ts";
-import { type Manifest, parseManifest, readManifestFields, warnAboutDescription } from "./manifest.ts";
+import {
+  type Manifest,
+  MANIFEST_DOCUMENT,
+  parseManifest,
+  readManifestFields,
+  warnAboutDescription,
+} from "./manifest.ts";
 import { writeManifest } from "./manifest_writer.ts";
 import { arrangeEntries, type PlannedEntry } from "./pack_entries.ts";
 import { checkReferences, collect, createPlaceCheck, SideEffectNeeds } from "./payload_check.ts";
@@ -75,7 +81,7 @@ const WRITE_BYTES = 256 * 1024;
  * @throws {PeipkgError} `format`, as a consumer would refuse the manifest
  */
 export function parseManifestDraft(bytes: Uint8Array, layout: Layout, timestamp?: string): ManifestDraft {
-  return readManifestFields(readDocument(bytes, { document: "manifest" }), layout, { sort: true, timestamp });
+  return readManifestFields(readDocument(bytes, MANIFEST_DOCUMENT), layout, { sort: true, timestamp });
 }
 
 /**

@@ -5,7 +5,7 @@ import { type PackageName, parsePackageName } from "../identity/package_name.ts"
 import { parseRootReference, type RootReference } from "../identity/root_reference.ts";
 import { parseProvidedVersion, type ProvidedVersion } from "../identity/version.ts";
 import { parseVirtualName, type VirtualName } from "../identity/virtual_name.ts";
-import { type Claim, readClaims } from "./claims_field.ts";
+import { type Claim, CLAIMS_SHAPE, readClaims } from "./claims_field.ts";
 import type { Layout } from "./destinations.ts";
 import {
   elementPlace,
@@ -18,6 +18,7 @@ import {
   readString,
 } from "./document.ts";
 import { LIMITS } from "./limits.ts";
+import { type Shape, shapeOf } from "./strict_json.ts";
 
 /** An entry of `dependencies` or `optional_dependencies`. */
 export interface Dependency {
@@ -51,6 +52,18 @@ export interface Relations {
   readonly provides: readonly Provides[];
   readonly replaces: readonly PackageRelation[];
 }
+
+const DEPENDENCY: Shape = shapeOf(["name", "constraint", "arch", "root"], { claims: CLAIMS_SHAPE });
+const NAMED: Shape = shapeOf(["name", "constraint", "arch"]);
+
+/** What `readRelations()` reads of its object. */
+export const RELATION_SHAPES: Readonly<Record<string, Shape>> = {
+  dependencies: { elements: DEPENDENCY },
+  optional_dependencies: { elements: DEPENDENCY },
+  conflicts: { elements: NAMED },
+  provides: { elements: shapeOf(["name", "version"], { claims: CLAIMS_SHAPE }) },
+  replaces: { elements: NAMED },
+};
 
 /**
  * Reads the five relation arrays of `place`. `dependencies` and `conflicts` are required (F-MAN-01).

@@ -32,6 +32,11 @@ export class JsonObject {
 const EMPTY_OBJECT = new JsonObject([], []);
 const EMPTY_ARRAY: JsonArray = [];
 
+/** Of a value with this shape nothing is kept. */
+const SKIPPED: Shape = {};
+/** Stands where the value of a field outside the shape would. */
+const LEFT_OUT = new JsonObject([], []);
+
 /** Which document is read, and the rules its faults are reported under where they differ (R-DESC-02, R-IDX-01). */
 export interface DocumentKind {
   /** Word for messages and `detail.document`: `manifest`, `files`, `signature`, `descriptor`, `index`. */
@@ -42,6 +47,29 @@ export interface DocumentKind {
   readonly fieldRule?: ErrorRule;
   /** A malformed integer field; absent: `E_JSON_INTEGER`. */
   readonly integerRule?: ErrorRule;
+  /** What its reader can use; absent: everything is kept. */
+  readonly shape?: Shape;
+}
+
+/**
+ * What of a value its reader can use. The rest is checked like everything else and then left out, so that memory
+ * follows what is known of a document and not what fills it.
+ */
+export interface Shape {
+  /** Fields an object may have; others are left out of it. Absent, as is `anyField`: every object reads as empty. */
+  readonly fields?: ReadonlyMap<string, Shape>;
+  /** Every field an object has, whatever its key. */
+  readonly anyField?: Shape;
+  /** Elements of an array. Absent: every array reads as empty. */
+  readonly elements?: Shape;
+}
+
+/** A string, number, boolean or `null`. */
+export const SCALAR: Shape = {};
+
+/** An object of some fields, each a scalar unless `others` says more of it. */
+export function shapeOf(scalars: readonly string[], others: Readonly<Record<string, Shape>> = {}): Shape {
+  return { fields: new Map([...scalars.map((field) => [field, SCALAR] as const), ...Object.entries(others)]) };
 }
 
 /** Receives the elements of one top-level array field as they are read, so that they need not be kept. */
@@ -141,21 +169,22 @@ class Reader {
 
   document(): JsonValue {
     this.skipWhitespace();
-    const value = this.value();
+    const value = this.value(this.kind.shape);
     this.skipWhitespace();
     if (this.at < this.text.length) throw this.syntax("text follows the value"); // F-JSON-01
     return value;
   }
 
-  private value(): JsonValue {
+  /** @param shape What of the value is kept; `undefined`: everything. */
+  private value(shape: Shape | undefined): JsonValue {
     const code = this.text.charCodeAt(this.at);
     switch (code) {
       case QUOTE:
         return this.string();
       case OPEN_BRACE:
-        return this.object();
+        return this.object(shape);
       case OPEN_BRACKET:
-        return this.array();
+        return this.array(shape);
       case 0x74:
         return this.word("true", true);
       case 0x66:
@@ -167,13 +196,14 @@ class Reader {
     }
   }
 
-  private object(): JsonObject {
+  private object(shape: Shape | undefined): JsonObject {
     this.enter();
     this.at++;
     this.skipWhitespace();
     if (this.text.charCodeAt(this.at) === CLOSE_BRACE) return this.leave(EMPTY_OBJECT);
     const keysFrom = this.pendingKeys.length;
     const valuesFrom = this.pendingValues.length;
+    let isWhole = true;
     let seen: Set<string> | undefined;
     for (;;) {
       if (this.text.charCodeAt(this.at) !== QUOTE) throw this.syntax("a key was expected");
@@ -184,15 +214,21 @@ class Reader {
       else if (this.pendingKeys.length - keysFrom >= MANY_KEYS) {
         seen = new Set(this.pendingKeys.slice(keysFrom)).add(key);
       }
-      this.pendingKeys.push(key);
       this.skipWhitespace();
       if (this.text.charCodeAt(this.at) !== COLON) throw this.syntax(`":" was expected`);
       this.at++;
       this.skipWhitespace();
-      this.pendingValues.push(this.visitor !== undefined && this.depth === 1 ? this.topLevelField(key) : this.value());
+      const inner = shape === undefined ? undefined : shape.fields?.get(key) ?? shape.anyField ?? SKIPPED;
+      if (inner === SKIPPED) isWhole = false;
+      if (inner !== SKIPPED || seen === undefined) this.pendingKeys.push(key);
+      const value = this.visitor !== undefined && this.depth === 1 ? this.topLevelField(key, inner) : this.value(inner);
+      if (inner !== SKIPPED) this.pendingValues.push(value);
+      else if (seen === undefined) this.pendingValues.push(LEFT_OUT);
       this.skipWhitespace();
       const next = this.text.charCodeAt(this.at);
       if (next === CLOSE_BRACE) {
+        if (!isWhole) this.dropLeftOut(keysFrom, valuesFrom);
+        if (this.pendingKeys.length === keysFrom) return this.leave(EMPTY_OBJECT);
         const keys = this.takeKeys(keysFrom);
         return this.leave(new JsonObject(keys, takeFrom(this.pendingValues, valuesFrom)));
       }
@@ -200,6 +236,21 @@ class Reader {
       this.at++;
       this.skipWhitespace();
     }
+  }
+
+  /** Closes the gaps of fields outside the shape, whose keys stood here to be compared with later ones. */
+  private dropLeftOut(keysFrom: number, valuesFrom: number): void {
+    const keys = this.pendingKeys;
+    const values = this.pendingValues;
+    let kept = 0;
+    for (let at = 0; valuesFrom + at < values.length; at++) {
+      const value = values[valuesFrom + at];
+      if (value === undefined || value === LEFT_OUT) continue;
+      keys[keysFrom + kept] = keys[keysFrom + at] ?? "";
+      values[valuesFrom + kept++] = value;
+    }
+    keys.length = keysFrom + kept;
+    values.length = valuesFrom + kept;
   }
 
   /** Objects of one shape, which follow each other in every large document, share one list of keys. */
@@ -222,13 +273,13 @@ class Reader {
     return value;
   }
 
-  private topLevelField(key: string): JsonValue {
+  private topLevelField(key: string, shape: Shape | undefined): JsonValue {
     const visitor = this.visitor;
     if (visitor === undefined || visitor.field !== key || this.text.charCodeAt(this.at) !== OPEN_BRACKET) {
-      return this.value();
+      return this.value(shape);
     }
     let failed = false;
-    return this.array((element, index) => {
+    return this.array(shape, (element, index) => {
       if (failed) return;
       try {
         visitor.visit(element, index);
@@ -239,19 +290,23 @@ class Reader {
     });
   }
 
-  private array(visit?: (element: JsonValue, index: number) => void): JsonArray {
+  private array(shape: Shape | undefined, visit?: (element: JsonValue, index: number) => void): JsonArray {
     this.enter();
     this.at++;
     this.skipWhitespace();
     if (this.text.charCodeAt(this.at) === CLOSE_BRACKET) return this.leave(EMPTY_ARRAY);
     const elementsFrom = this.pendingValues.length;
+    const inner = shape === undefined ? undefined : shape.elements ?? SKIPPED;
     for (let index = 0;; index++) {
-      const element = this.value();
-      if (visit === undefined) this.pendingValues.push(element);
-      else visit(element, index);
+      const element = this.value(inner);
+      if (visit !== undefined) visit(element, index);
+      else if (inner !== SKIPPED) this.pendingValues.push(element);
       this.skipWhitespace();
       const next = this.text.charCodeAt(this.at);
-      if (next === CLOSE_BRACKET) return this.leave(takeFrom(this.pendingValues, elementsFrom));
+      if (next === CLOSE_BRACKET) {
+        const isEmpty = this.pendingValues.length === elementsFrom;
+        return this.leave(isEmpty ? EMPTY_ARRAY : takeFrom(this.pendingValues, elementsFrom));
+      }
       if (next !== COMMA) throw this.syntax(`"," or "]" was expected`);
       this.at++;
       this.skipWhitespace();

@@ -10,7 +10,7 @@ import {
   readOptionalString,
   readString,
 } from "../format/document.ts";
-import type { DocumentKind } from "../format/strict_json.ts";
+import { type DocumentKind, shapeOf } from "../format/strict_json.ts";
 import { type Fingerprint, parseFingerprint } from "../identity/fingerprint.ts";
 import { parseTimestamp } from "../identity/timestamp.ts";
 import type { KeyStatus } from "../store/repository_state.ts";
@@ -40,11 +40,20 @@ export interface Descriptor {
   readonly archive: IndexPointer;
 }
 
+const POINTER = shapeOf(["url", "signature_url"]);
 const DESCRIPTOR: DocumentKind = {
   document: "descriptor",
   syntaxRule: "E_DESC_JSON",
   fieldRule: "E_DESC_FIELD",
   integerRule: "E_DESC_FIELD",
+  shape: shapeOf(["schema_version"], {
+    repo: shapeOf(["name", "description"], {
+      signing: shapeOf(["algorithm"], {
+        keys: { elements: shapeOf(["fingerprint", "url", "status", "valid_until"]) },
+      }),
+    }),
+    indexes: shapeOf([], { active: POINTER, archive: POINTER }),
+  }),
 };
 const STATUSES: readonly KeyStatus[] = ["active", "transitioning", "revoked"];
 

@@ -7,7 +7,7 @@
 import { type ErrorRule, PeipkgError, ruleError } from "../errors.ts";
 import type { Layout } from "../format/destinations.ts";
 import { SIDE_EFFECTS } from "../format/manifest.ts";
-import { readRelations, type Relations } from "../format/relations.ts";
+import { readRelations, RELATION_SHAPES, type Relations } from "../format/relations.ts";
 import {
   checkSchemaVersion,
   elementPlace,
@@ -21,7 +21,7 @@ import {
   readOptionalString,
   readString,
 } from "../format/document.ts";
-import { type DocumentKind, JsonObject, type JsonValue } from "../format/strict_json.ts";
+import { type DocumentKind, JsonObject, type JsonValue, SCALAR, type Shape, shapeOf } from "../format/strict_json.ts";
 import { type Architecture, parseArchitecture } from "../identity/architecture.ts";
 import { type PackageName, parsePackageName } from "../identity/package_name.ts";
 import { compareBytes } from "../identity/safe_path.ts";
@@ -57,12 +57,33 @@ export interface EntryDetails extends Relations {
   readonly build: { readonly timestamp: string; readonly farmId: string } | undefined;
 }
 
+/** Fields of the entry that `readDetails()` reads; what is stored of an entry has no others. */
+const DETAILS: Readonly<Record<string, Shape>> = {
+  ...RELATION_SHAPES,
+  license: SCALAR,
+  homepage: SCALAR,
+  side_effects: { elements: SCALAR },
+  build: shapeOf(["timestamp", "farm_id"]),
+};
+const ENTRY: Shape = shapeOf([
+  "name",
+  "version",
+  "architecture",
+  "description",
+  "size_compressed",
+  "size_installed",
+  "url",
+], { ...DETAILS, hash: shapeOf(["algorithm", "value"]) });
 const INDEX: DocumentKind = {
   document: "index",
   syntaxRule: "E_INDEX_JSON",
   fieldRule: "E_INDEX_FIELD",
   integerRule: "E_INDEX_FIELD",
+  shape: shapeOf(["schema_version", "repo", "kind", "index_version", "generated_at"], {
+    packages: { elements: ENTRY },
+  }),
 };
+const STORED_DETAILS: DocumentKind = { ...INDEX, shape: shapeOf([], DETAILS) };
 const HASH_REGEXP = /^[0-9a-f]{64}$/;
 /** Entries are visited before their document is complete, so their place hangs below this one. */
 const INDEX_PLACE: Place = { object: new JsonObject([], []), kind: INDEX, parent: undefined, field: "", index: -1 };
@@ -301,5 +322,5 @@ function relationFields(relations: Relations) {
  * @param text Column `entry` of the catalogue.
  */
 export function readEntryDetails(text: string, layout: Layout): EntryDetails {
-  return readDetails(readDocument(new TextEncoder().encode(text), INDEX), layout);
+  return readDetails(readDocument(new TextEncoder().encode(text), STORED_DETAILS), layout);
 }

@@ -17,7 +17,7 @@ import {
   refuseUnknownFields,
 } from "../../../core/format/document.ts";
 import { JsonFields, type JsonOutput, writeDocument } from "../../../core/format/json_writer.ts";
-import { JsonNumber, JsonObject, type JsonValue, readJson } from "../../../core/format/strict_json.ts";
+import { JsonNumber, JsonObject, type JsonValue, readJson, shapeOf } from "../../../core/format/strict_json.ts";
 import { ruleOf } from "../../support/package_builder.ts";
 
 const KIND = { document: "test" };
@@ -267,4 +267,35 @@ Deno.test("readJson() agrees with the platform's parser on every JSON value", ()
     }),
     { seed: 5, numRuns: 2000 },
   );
+});
+
+Deno.test("F-JSON-10, F-JSON-03, F-JSON-04: readJson() leaves out what is outside the shape, and checks it all the same", () => {
+  const shape = shapeOf(["a"], {
+    list: { elements: shapeOf(["b"]) },
+    open: { anyField: shapeOf(["c"]) },
+  });
+  const read = (text: string) => readJson(new TextEncoder().encode(text), { document: "test", shape });
+  const many = Array.from({ length: 40 }, (_, at) => `"k${at}":{"x":[${at}]}`).join();
+  const text = `{${many},"a":{"x":1},"list":[{"b":1,"x":[2]},{"x":1}],"open":{"s":{"c":"1","d":2},"t":{}},"x":[{}]}`;
+  const value = read(text);
+  assert.ok(value instanceof JsonObject);
+  assert.deepEqual(value.keys, ["a", "list", "open"]);
+  assert.deepEqual(value.get("a"), new JsonObject([], []));
+  assert.deepEqual(value.get("list"), [new JsonObject(["b"], [1]), new JsonObject([], [])]);
+  const open = value.get("open");
+  assert.ok(open instanceof JsonObject);
+  assert.deepEqual(open.keys, ["s", "t"]);
+  assert.deepEqual(open.get("s"), new JsonObject(["c"], ["1"]));
+  for (
+    const [bad, rule] of [
+      ['{"x":{"y":1,"y":2}}', "E_JSON_DUPLICATE_KEY"],
+      [`{${many},"a":1,"k7":2}`, "E_JSON_DUPLICATE_KEY"],
+      ['{"x":1,"a":1,"x":2}', "E_JSON_DUPLICATE_KEY"],
+      ['{"x":[1,]}', "E_JSON_SYNTAX"],
+      ['{"x":{"y":"\\ud800"}}', "E_JSON_UNICODE"],
+      [`{"x":${"[".repeat(64)}${"]".repeat(64)}}`, "E_JSON_DEPTH"],
+    ] as const
+  ) {
+    assert.throws(() => read(bad), (error) => error instanceof PeipkgError && error.detail.rule === rule, bad);
+  }
 });
