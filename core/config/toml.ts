@@ -54,7 +54,7 @@ export function readFlatToml(bytes: Uint8Array): TomlDocument {
 
 /** Writes one `key = value` line. */
 export function renderTomlEntry(key: string, value: TomlValue): string {
-  return stringify({ [key]: value }).trimEnd();
+  return stringify({ [key]: value }, { numbersAsFloat: true }).trimEnd();
 }
 
 function classify(value: unknown): Pick<TomlEntry, "value" | "found"> {
