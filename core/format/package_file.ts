@@ -14,7 +14,7 @@ import { createSha256 } from "./hash.ts";
 import { type TrustedKey, verifyWithTrustedKeys } from "./keys.ts";
 import { compressedBound, decompressedBound } from "./limits.ts";
 import type { Manifest } from "./manifest.ts";
-import { PackageWalk } from "./package_walk.ts";
+import { type KeepContent, PackageWalk } from "./package_walk.ts";
 import { changed, Replay, rethrowReplay } from "./replay.ts";
 import { TarReader } from "./tar.ts";
 import { ZstdDecoder } from "./zstd.ts";
@@ -87,6 +87,8 @@ export interface VerifyOptions {
   readonly signal?: AbortSignal;
   /** Called with the compressed bytes consumed so far. */
   readonly onBytes?: (compressedBytes: number) => void;
+  /** Files whose verified content is wanted without a second reading (T-VERIFY-05). */
+  readonly keep?: KeepContent;
   /** Gather every violation that can be found; the error thrown carries them in `detail.more.violations`. */
   readonly collectViolations?: boolean;
 }
@@ -95,6 +97,8 @@ export interface VerifyOptions {
 export interface VerifiedPackage {
   readonly manifest: Manifest;
   readonly manifestBytes: Uint8Array;
+  /** The signature document as it is; `undefined`: unsigned. */
+  readonly signatureBytes: Uint8Array | undefined;
   /** In archive order. */
   readonly entries: readonly PayloadEntry[];
   /** SHA-256 of the compressed file. */
@@ -138,6 +142,7 @@ export async function verifyPackage(source: ByteSource, options: VerifyOptions):
     places: options,
     identify: (manifest) => checkIdentity(manifest, options),
     gather: options.collectViolations === true,
+    keep: options.keep,
   });
   const { hash, sizeBytes, failure } = await readOnce(source, options, walk);
   checkPackageHash(hash, options.expected); // F-VFY-13: outranks everything else
@@ -153,6 +158,7 @@ export async function verifyPackage(source: ByteSource, options: VerifyOptions):
   return seal({
     manifest,
     manifestBytes: walk.manifestBytes,
+    signatureBytes: walk.signatureBytes,
     entries: walk.entries,
     packageHash: hash,
     sizeCompressedBytes: sizeBytes,

@@ -33,7 +33,17 @@ export interface WalkOptions {
   readonly identify: (manifest: Manifest) => void;
   /** Keep every violation instead of the first. */
   readonly gather: boolean;
+  /** See `VerifyOptions.keep`. */
+  readonly keep: KeepContent | undefined;
 }
+
+/**
+ * Says where the content of a file is kept for later; `undefined`: nowhere. The memory given is filled while the
+ * package is read and holds what was verified once verification has succeeded, and only then.
+ *
+ * @param index Place among the payload entries.
+ */
+export type KeepContent = (index: number, entry: WalkedEntry) => Uint8Array | undefined;
 
 /** Violations kept when all are gathered: enough for a report, few enough to bound memory. */
 const MAX_VIOLATIONS = 1000;
@@ -61,6 +71,8 @@ export class PackageWalk implements TarHandler {
   private document: Uint8Array<ArrayBuffer> = NO_BYTES;
   private documentFill = 0;
   private fileHash: Sha256 | undefined;
+  private kept: Uint8Array | undefined;
+  private keptFill = 0;
   private expectedHash: string | undefined;
   private firstTime: number | undefined;
 
@@ -82,6 +94,9 @@ export class PackageWalk implements TarHandler {
   data(bytes: Uint8Array): void {
     if (this.fileHash !== undefined) {
       this.fileHash.update(bytes);
+      if (this.kept === undefined) return;
+      this.kept.set(bytes, this.keptFill);
+      this.keptFill += bytes.length;
     } else if (this.role.kind !== "other-metadata") {
       this.document.set(bytes, this.documentFill);
       this.documentFill += bytes.length;
@@ -171,13 +186,18 @@ export class PackageWalk implements TarHandler {
       this.entries.push(target === undefined ? { path, type, sizeBytes } : { path, type, sizeBytes, target });
     }
     const added = this.entries.at(-1);
-    if (added !== undefined) this.checkPlace?.(added);
+    if (added === undefined) return;
+    this.checkPlace?.(added);
+    if (type !== "file") return;
+    this.kept = this.options.keep?.(this.entries.length - 1, added);
+    this.keptFill = 0;
   }
 
   /** F-INT-04 */
   private endFile(path: SafePath): void {
     const hash = this.fileHash?.hex();
     this.fileHash = undefined;
+    this.kept = undefined;
     if (hash === undefined || this.expectedHash === undefined || hash === this.expectedHash) return;
     const message = `cannot accept file "${path}": its content has SHA-256 ${hash}, the files document says ` +
       this.expectedHash;

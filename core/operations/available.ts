@@ -4,6 +4,7 @@
  */
 import type { RepositoryConfiguration } from "../config/repo_file.ts";
 import { PeipkgError, ruleError } from "../errors.ts";
+import type { KeepContent } from "../format/package_walk.ts";
 import type { Architecture } from "../identity/architecture.ts";
 import type { PackageName } from "../identity/package_name.ts";
 import type { Version } from "../identity/version.ts";
@@ -307,6 +308,8 @@ export interface PlannedPackage {
   readonly origin:
     | { readonly kind: "repository"; readonly repository: string }
     | { readonly kind: "local-file"; readonly path: string };
+  /** Files whose verified content is wanted without a second reading. */
+  readonly keep?: KeepContent;
 }
 
 /**
@@ -326,7 +329,7 @@ export async function acquirePlanned(
       const source: AcquireRequest["source"] = origin.kind === "local-file"
         ? { kind: "local-file", path: origin.path, hash }
         : repositorySource(database, available, item, origin.repository);
-      return { name, version, architecture, source };
+      return { name, version, architecture, source, ...(item.keep === undefined ? {} : { keep: item.keep }) };
     })
   );
   return await acquirePackages(access, requests, { systemArchitecture });

@@ -2,11 +2,13 @@
 import { PeipkgError, ruleError } from "../errors.ts";
 import { type PayloadEntry, replayPackage, type VerifiedPackage } from "../format/package_file.ts";
 import type { Architecture } from "../identity/architecture.ts";
+import { readFileHashes } from "../store/installed.ts";
 import type { AcquiredPackage } from "../repository/acquire.ts";
 import type { Plan } from "../resolver/plan.ts";
 import type { ContentEntry, ContentSource, ContentVisitor } from "../transaction/input.ts";
 import { acquirePlanned, type PlannedPackage } from "./available.ts";
 import type { ChangeInputs } from "./change_inputs.ts";
+import { ContentBudget, KeptContent } from "./kept_content.ts";
 import type { Workspace } from "./workspace.ts";
 
 /** Content of every package a plan installs, kept open until the transaction has read it. */
@@ -42,13 +44,22 @@ export async function acquireContents(
   kept: ReadonlyMap<string, ContentSource>,
   architecture: Architecture,
 ): Promise<ChangeContents> {
-  const planned = plannedPackages(plan, kept);
+  const budget = new ContentBudget();
+  const contents = new Map<string, KeptContent>();
+  const planned = plannedPackages(plan, kept).map((item) => {
+    const content = new KeptContent(budget, openInstalledTest(workspace, item.name));
+    contents.set(item.name, content);
+    return { ...item, keep: content.keep };
+  });
   const acquired = await acquirePlanned(workspace, inputs.available, planned, architecture).catch((error: unknown) => {
     throw asLocalChange(error, planned);
   });
   for (const item of acquired) for (const warning of item.warnings) workspace.warn(warning);
   const sources = new Map(kept);
-  for (const item of acquired) sources.set(item.verified.manifest.name, contentOf(item));
+  for (const item of acquired) {
+    const { name } = item.verified.manifest;
+    sources.set(name, contentOf(item, contents.get(name)));
+  }
   return { sources, [Symbol.dispose]: () => acquired.forEach((item) => item[Symbol.dispose]()) };
 }
 
@@ -63,7 +74,19 @@ function asLocalChange(error: unknown, planned: readonly PlannedPackage[]): unkn
   });
 }
 
-function contentOf({ verified, source, repository, official }: AcquiredPackage): ContentSource {
+/** Tells which paths of a package have which content by its recorded rows, read when first asked. */
+function openInstalledTest(workspace: Workspace, name: string): (path: string, hash: string) => boolean {
+  let hashes: ReadonlyMap<string, string> | undefined;
+  return (path, hash) => {
+    hashes ??= workspace.read((database) => database === undefined ? new Map() : readFileHashes(database, name));
+    return hashes.get(path) === hash;
+  };
+}
+
+function contentOf(
+  { verified, source, repository, official }: AcquiredPackage,
+  kept: KeptContent | undefined,
+): ContentSource {
   const { manifest } = verified;
   return {
     name: manifest.name,
@@ -76,14 +99,37 @@ function contentOf({ verified, source, repository, official }: AcquiredPackage):
     repository,
     official,
     async replay(visitor: ContentVisitor, signal: AbortSignal): Promise<void> {
+      const open = kept?.isComplete === true ? serveKept(kept, verified.entries, visitor) : -1;
+      kept?.release();
+      if (open === undefined) return;
       let index = -1;
       await replayPackage(source, verified, {
-        entry: () => visitor.begin(++index),
+        entry: () => ++index === open || (index > open && visitor.begin(index)),
         data: (chunk) => visitor.chunk(chunk),
         end: () => visitor.end(),
       }, { signal });
     },
   };
+}
+
+/**
+ * Hands over what is in memory.
+ *
+ * @returns The entry begun whose content is not there (it was thought installed); `undefined` when all was served.
+ */
+function serveKept(
+  kept: KeptContent,
+  entries: readonly PayloadEntry[],
+  visitor: ContentVisitor,
+): number | undefined {
+  for (let index = 0; index < entries.length; index++) {
+    if (!visitor.begin(index)) continue;
+    const bytes = kept.get(index);
+    if (bytes === undefined) return index;
+    visitor.chunk(bytes);
+    visitor.end();
+  }
+  return undefined;
 }
 
 function contentEntry(entry: PayloadEntry, verified: VerifiedPackage): ContentEntry {

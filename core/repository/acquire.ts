@@ -14,6 +14,7 @@ import {
   type VerifyOptions,
   verifyPackage,
 } from "../format/package_file.ts";
+import type { KeepContent } from "../format/package_walk.ts";
 import type { Architecture } from "../identity/architecture.ts";
 import type { PackageName } from "../identity/package_name.ts";
 import type { Version } from "../identity/version.ts";
@@ -52,6 +53,8 @@ export interface AcquireRequest {
   readonly version: Version;
   readonly architecture: Architecture;
   readonly source: AcquireSource;
+  /** Files whose verified content is wanted without a second reading. */
+  readonly keep?: KeepContent;
 }
 
 /** A package whose file passed every check; dispose it when staging has read it again. */
@@ -285,6 +288,7 @@ class AcquireRun {
       dropinRepository: source.kind === "repository" ? source.configuration.handle : "local",
       dropinDirectories: settings.dropinDirectories,
       maxDecompressedBytes: settings.maxDecompressedBytes,
+      ...(request.keep === undefined ? {} : { keep: request.keep }),
       signal: session.signal,
     };
   }

@@ -189,6 +189,14 @@ export function readFiles(database: Database, name: string): readonly InstalledF
   return database.statement(sql).all(name).map(fileOf);
 }
 
+/** SHA-256 of every regular file of a package, by path. */
+export function readFileHashes(database: Database, name: string): ReadonlyMap<string, string> {
+  const sql = "SELECT path, hash FROM package_file WHERE package_name = ? AND type = 'file'";
+  return new Map(
+    database.statement(sql).all(name).map((row) => [pathOf(row, "path"), hashOf(row, "hash") ?? ""] as const),
+  );
+}
+
 export function countFiles(database: Database, name: string): number {
   const sql = "SELECT count(*) AS n FROM package_file WHERE package_name = ?";
   return integerOf(database.statement(sql).get(name) ?? {}, "n");
