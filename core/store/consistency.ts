@@ -56,16 +56,6 @@ function contestedPaths(database: Database): readonly Inconsistency[] {
 
 /** Rows that hang on a package or a role without the layout saying so. */
 function ownerless(database: Database): readonly Inconsistency[] {
-  const descriptors = database.statement(
-    `SELECT path, package_name FROM sd_override
-      WHERE NOT EXISTS (SELECT 1 FROM package WHERE name = package_name) ORDER BY path, package_name`,
-  ).all().map((row) => {
-    const path = textOf(row, "path");
-    return {
-      text: `${path} has a security descriptor of ${textOf(row, "package_name")}, which is not installed`,
-      path,
-    };
-  });
   const pending = database.statement(
     `SELECT CAST(id AS TEXT) AS id FROM txn
       WHERE state = 'pending' AND NOT EXISTS (SELECT 1 FROM txn_op WHERE txn_id = id)`,
@@ -76,5 +66,5 @@ function ownerless(database: Database): readonly Inconsistency[] {
     const path = textOf(row, "path");
     return { text: `${path} is a claim link and a file of ${textOf(row, "package_name")}`, path };
   });
-  return [...descriptors, ...pending, ...links];
+  return [...pending, ...links];
 }

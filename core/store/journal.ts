@@ -7,7 +7,7 @@
  * together is the protocol (T-COMMIT-05, T-COMMIT-10, T-COMMIT-13).
  */
 import type { Database, Row } from "./database.ts";
-import { booleanOf, integerOf, optionalBigintOf, optionalTextOf, textOf, wordOf } from "./row.ts";
+import { booleanOf, bytesOf, integerOf, optionalBigintOf, optionalTextOf, textOf, wordOf } from "./row.ts";
 
 /** Meaning of the journal rows this program writes (T-SCHEMA-01). */
 export const JOURNAL_SCHEMA_VERSION = 1;
@@ -46,10 +46,16 @@ export interface JournalFile {
 export type DirectoryAction = "create" | "set-sd" | "reclaim";
 
 /** One row of `txn_dir`. */
-export interface JournalDirectory {
-  readonly path: string;
-  readonly action: DirectoryAction;
-}
+export type JournalDirectory =
+  | { readonly path: string; readonly action: Exclude<DirectoryAction, "set-sd"> }
+  | {
+    /** A directory or a file (A-SDA-18). */
+    readonly path: string;
+    readonly action: "set-sd";
+    /** What the object had; empty: nothing was stored (A-SDA-31). */
+    readonly old: Uint8Array;
+    readonly descriptor: Uint8Array;
+  };
 
 export type OperationAction = "install" | "reinstall" | "upgrade" | "downgrade" | "remove" | "claim";
 export const OPERATION_ACTIONS = ["install", "reinstall", "upgrade", "downgrade", "remove", "claim"] as const;
@@ -207,8 +213,13 @@ export function insertFiles(database: Database, id: number, files: readonly Jour
 }
 
 export function insertDirectories(database: Database, id: number, directories: readonly JournalDirectory[]): void {
-  const statement = database.statement("INSERT INTO txn_dir (txn_id, seq, path, action) VALUES (?, ?, ?, ?)");
-  directories.forEach((row, sequence) => statement.run(id, sequence, row.path, row.action));
+  const statement = database.statement(
+    "INSERT INTO txn_dir (txn_id, seq, path, action, old_sd, new_sd) VALUES (?, ?, ?, ?, ?, ?)",
+  );
+  directories.forEach((row, sequence) => {
+    const [old, descriptor] = row.action === "set-sd" ? [row.old, row.descriptor] : [null, null];
+    statement.run(id, sequence, row.path, row.action, old, descriptor);
+  });
 }
 
 export function insertAuthorisations(
@@ -399,10 +410,13 @@ function fileOf(row: Row): JournalFile {
 
 /** The directory rows of one transaction, in order. */
 export function journalDirectories(database: Database, id: number): readonly JournalDirectory[] {
-  return database.statement("SELECT path, action FROM txn_dir WHERE txn_id = ? ORDER BY seq").all(id).map((row) => ({
-    path: textOf(row, "path"),
-    action: wordOf(row, "action", ["create", "set-sd", "reclaim"] as const),
-  }));
+  const sql = "SELECT path, action, old_sd, new_sd FROM txn_dir WHERE txn_id = ? ORDER BY seq";
+  return database.statement(sql).all(id).map((row) => {
+    const path = textOf(row, "path");
+    const action = wordOf(row, "action", ["create", "set-sd", "reclaim"] as const);
+    if (action !== "set-sd") return { path, action };
+    return { path, action, old: bytesOf(row, "old_sd"), descriptor: bytesOf(row, "new_sd") };
+  });
 }
 
 /** The operations of one transaction, in order. */

@@ -118,9 +118,14 @@ export function setSdOverride(database: Database, override: SdOverride): void {
   ).run(override.path, override.package, override.descriptor, override.state, override.transaction);
 }
 
-/** Forgets the descriptors of a package. */
-export function deleteSdOverrides(database: Database, name: string): void {
-  database.statement("DELETE FROM sd_override WHERE package_name = ?").run(name);
+/** Forgets one descriptor of a package that no longer declares it. */
+export function deleteSdOverride(database: Database, name: string, path: string): void {
+  database.statement("DELETE FROM sd_override WHERE package_name = ? AND path = ?").run(name, path);
+}
+
+/** Forgets every descriptor of an object that is gone (T-CLEAN-06). */
+export function deleteSdOverridesAt(database: Database, path: string): void {
+  database.statement("DELETE FROM sd_override WHERE path = ?").run(path);
 }
 
 function linkOf(row: Row): ClaimLink {

@@ -18,9 +18,17 @@ import {
   updatePackage,
 } from "../store/installed.ts";
 import { recordCommitted } from "../store/journal.ts";
-import { clearHolder, deleteClaimLink, insertClaimLink, setHolder } from "../store/roles.ts";
+import {
+  clearHolder,
+  deleteClaimLink,
+  deleteSdOverride,
+  insertClaimLink,
+  setHolder,
+  setSdOverride,
+} from "../store/roles.ts";
 import type { Operation } from "../resolver/plan.ts";
 import type { ClaimDiff } from "./claims.ts";
+import type { DescriptorPlan } from "./descriptors.ts";
 import type { ChangeSet, NewDefault } from "./file_operation.ts";
 import type { ContentEntry, ContentSource, TransactionInput } from "./input.ts";
 import type { Scope } from "./scope.ts";
@@ -31,6 +39,7 @@ export interface BoundaryFacts {
   readonly scope: Scope;
   readonly changes: ChangeSet;
   readonly claims: ClaimDiff;
+  readonly descriptors: DescriptorPlan;
   readonly finishedAt: number;
 }
 
@@ -63,9 +72,16 @@ export function writeBoundary(input: TransactionInput, facts: BoundaryFacts): vo
     setHeld(database, name, held);
     setInstallReason(database, name, reason);
   }
+  writeDescriptors(database, facts);
   writeClaims(database, facts.claims);
   database.advanceGeneration();
   recordCommitted(database, facts.id, facts.finishedAt);
+}
+
+/** A-SDA-17 */
+function writeDescriptors(database: Database, { id, descriptors }: BoundaryFacts): void {
+  for (const row of descriptors.stale) deleteSdOverride(database, row.package, row.path);
+  for (const row of descriptors.rows) setSdOverride(database, { ...row, transaction: id });
 }
 
 /** C-TXN-02: cleared holders, holders, old links, new links, after the package rows. */

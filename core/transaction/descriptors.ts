@@ -9,10 +9,10 @@
  * 3. What needs a yes is asked before the journal is written (T-COMMIT-04).
  */
 import { PeipkgError, ruleError } from "../errors.ts";
-import { COMPONENT, describedComponents, readDescriptor } from "../format/descriptor_reader.ts";
+import { COMPONENT, readDescriptor } from "../format/descriptor_reader.ts";
 import { readInstalledPackage } from "../store/installed.ts";
 import { readSdOverrides, type SdOverride, type SdState } from "../store/roles.ts";
-import type { Directory, RootDirectory } from "../system.ts";
+import type { RootDirectory } from "../system.ts";
 import type { PathRules } from "./collision.ts";
 import { type ObjectKind, summariseDescriptor } from "./descriptor_display.ts";
 import { DescriptorJudge } from "./descriptor_judge.ts";
@@ -20,11 +20,8 @@ import type { DescriptorSource } from "./descriptor_policy.ts";
 import type { Diff } from "./diff.ts";
 import { asFailure, hasErrno } from "./failures.ts";
 import type { ContentSource, DescriptorNotice, Evidence, TransactionInput, TransactionQuestion } from "./input.ts";
-import { baseName, parentPath } from "./names.ts";
 import type { Arriving } from "./scope.ts";
 
-/** Where a kernel without the access-control system keeps a descriptor for one that has it (A-SDA-04). */
-const SECURITY_ATTRIBUTE = "security.peios.sd";
 const OWNER_GROUP_DACL = COMPONENT.owner | COMPONENT.group | COMPONENT.dacl;
 
 export type AuthoriseQuestion = Extract<TransactionQuestion, { readonly kind: "authorise" }>;
@@ -39,55 +36,6 @@ export interface DescriptorPlan {
   readonly questions: readonly AuthoriseQuestion[];
   /** Every descriptor declared, for the report (A-SDP-02). */
   readonly notices: readonly DescriptorNotice[];
-}
-
-// --- Access to descriptors ---------------------------------------------------------------------------------------
-
-/**
- * What an object has now, as it has to be put back (A-SDA-12, A-SDA-31).
- *
- * @param name Child, or the directory itself.
- * @returns Empty where a kernel without the access-control system finds no attribute.
- */
-export function readOldDescriptor(directory: Directory, name: string | undefined, declared: Uint8Array): Uint8Array {
-  if (!directory.hasKacs) return directory.readAttribute(name, SECURITY_ATTRIBUTE) ?? new Uint8Array();
-  return directory.readSecurity(name, OWNER_GROUP_DACL | (describedComponents(declared) & COMPONENT.sacl));
-}
-
-/**
- * Gives an object that is there a descriptor, exactly the components it brings (A-SDA-13).
- *
- * @throws {PeipkgError} `denied` (`SD_APPLY_FAILED`), whatever the cause (FP-21)
- */
-export function applyDescriptor(
-  directory: Directory,
-  name: string | undefined,
-  path: string,
-  descriptor: Uint8Array,
-): void {
-  try {
-    if (directory.hasKacs) directory.writeSecurity(name, describedComponents(descriptor), descriptor);
-    else directory.writeAttribute(name, SECURITY_ATTRIBUTE, descriptor);
-  } catch (error) {
-    throw asFailure(error, "set the security descriptor of", path, "SD_APPLY_FAILED");
-  }
-}
-
-/** Puts back what `readOldDescriptor()` read: the components that were changed, and no others. */
-export function restoreDescriptor(
-  directory: Directory,
-  name: string | undefined,
-  old: Uint8Array,
-  changed: Uint8Array,
-): void {
-  if (directory.hasKacs) directory.writeSecurity(name, describedComponents(changed), old);
-  else directory.writeAttribute(name, SECURITY_ATTRIBUTE, old.length === 0 ? undefined : old);
-}
-
-/** The failure of making an object with a descriptor; what any creation can meet keeps its own rule (FP-25). */
-export function descriptorFailure(error: unknown, path: string): unknown {
-  const isOrdinary = hasErrno(error, "ENOSPC", "EDQUOT", "EIO", "EMFILE", "ENFILE");
-  return asFailure(error, "set the security descriptor of", path, isOrdinary ? undefined : "SD_APPLY_FAILED");
 }
 
 // --- First gate --------------------------------------------------------------------------------------------------
@@ -296,14 +244,7 @@ class Planning {
         paths: [{ path, rule: "SD_APPLY_FAILED" }],
       });
     }
-    const type = found.type;
-    try {
-      const directory = this.diff.context.pool.need(type === "dir" ? path : parentPath(path));
-      const old = readOldDescriptor(directory, type === "dir" ? undefined : baseName(path), descriptor);
-      changes.securities.push({ path, type, old, descriptor });
-    } catch (error) {
-      throw asFailure(error, "read the security descriptor of", path, "SD_APPLY_FAILED");
-    }
+    changes.securities.push({ path, type: found.type, descriptor });
   }
 
   /** A-SDA-17, A-SDA-18: rows of packages that no longer declare their path. */

@@ -31,6 +31,7 @@ import {
 } from "../store/journal.ts";
 import { applyChanges, turn } from "./apply.ts";
 import { writeBoundary } from "./boundary.ts";
+import { securityRows } from "./descriptor_access.ts";
 import { DirectoryPool } from "./directories.ts";
 import { Durability } from "./durability.ts";
 import { recordOutcomes, runSideEffects } from "./effects.ts";
@@ -74,7 +75,8 @@ export async function executeTransaction(input: TransactionInput): Promise<Trans
 }
 
 function isEmpty(input: TransactionInput, { changes, claims }: PreparedTransaction): boolean {
-  return input.plan.operations.length === 0 && claims.holders.length === 0 && changes.operations.length === 0;
+  return input.plan.operations.length === 0 && claims.holders.length === 0 && changes.operations.length === 0 &&
+    changes.securities.length === 0;
 }
 
 class Execution {
@@ -87,6 +89,7 @@ class Execution {
     this.#input = input;
     this.#prepared = prepared;
     this.#directories = [
+      ...securityRows(prepared.pool, prepared.changes.securities),
       ...prepared.changes.directories.map((path) => ({ path, action: "create" as const })),
       ...prepared.changes.reclaim.map((path) => ({ path, action: "reclaim" as const })),
     ];
@@ -174,11 +177,11 @@ class Execution {
   /** Step 13. */
   async #commit(): Promise<void> {
     const { session, database } = this.#input;
-    const { id, scope, changes, claims } = this.#prepared;
+    const { id, scope, changes, claims, descriptors } = this.#prepared;
     session.emit({ kind: "progress", phase: "commit", step: 1, steps: 1 });
     database.begin();
     try {
-      writeBoundary(this.#input, { id, scope, changes, claims, finishedAt: this.#now() });
+      writeBoundary(this.#input, { id, scope, changes, claims, descriptors, finishedAt: this.#now() });
       await turn({ session }); // T-COMMIT-29: the last moment a signal counts
     } catch (error) {
       database.rollback();
@@ -347,6 +350,9 @@ function openBarriers(pool: DirectoryPool, durability: Durability, changes: Prep
     last = parent;
   }
   for (const path of changes.directories) durability.prepare(pool.nearest(path));
+  for (const { path, type } of changes.securities) {
+    durability.prepare(pool.nearest(type === "dir" ? path : parentPath(path)));
+  }
 }
 
 function asPeipkgError(cause: unknown): PeipkgError {

@@ -79,8 +79,6 @@ export interface SecurityChange {
   /** Logical path. */
   readonly path: string;
   readonly type: "file" | "dir";
-  /** What it has now; empty: no stored descriptor. */
-  readonly old: Uint8Array;
   readonly descriptor: Uint8Array;
 }
 

@@ -11,6 +11,7 @@ import type { Database } from "../store/database.ts";
 import { priorFiles, readTransaction, setRetainedPath } from "../store/history.ts";
 import { readOwners } from "../store/installed.ts";
 import { type JournalDirectory, type JournalFile, recordDisplaced } from "../store/journal.ts";
+import { deleteSdOverridesAt } from "../store/roles.ts";
 import type { Directory } from "../system.ts";
 import type { PathRules } from "./collision.ts";
 import type { DirectoryPool } from "./directories.ts";
@@ -124,11 +125,14 @@ class Tidying implements Disposable {
       this.#attempt(path, () => {
         if (readOwners(this.context.database, path).length > 0) return;
         const parent = this.context.pool.open(parentPath(path));
-        if (parent?.status(baseName(path))?.type !== "dir") return;
+        const found = parent?.status(baseName(path));
+        if (found === undefined) deleteSdOverridesAt(this.context.database, path); // removed by an earlier run
+        if (parent === undefined || found?.type !== "dir") return;
         this.#durability.prepare(parent);
         try {
           parent.removeDirectory(baseName(path));
           this.#durability.touch(parent);
+          deleteSdOverridesAt(this.context.database, path);
         } catch (error) {
           if (!hasErrno(error, "ENOENT", "ENOTEMPTY", "EEXIST", "ENOTDIR", "EBUSY")) throw error;
         }

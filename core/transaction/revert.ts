@@ -21,6 +21,7 @@ import {
 import type { Directory, FileStatus } from "../system.ts";
 import { BACKUP_MISMATCH, decideRestoration, type DecisionRow, type FinalFound } from "./decisions.ts";
 import type { ContentReader } from "./config_files.ts";
+import { restoreDescriptors } from "./descriptor_access.ts";
 import type { DirectoryPool } from "./directories.ts";
 import { Durability } from "./durability.ts";
 import { describeFailure, hasErrno, ruleOf } from "./failures.ts";
@@ -155,6 +156,11 @@ class Revert implements Disposable {
     for (let index = journal.files.length - 1; index >= 0; index--) {
       const file = journal.files[index];
       if (file !== undefined) this.#guard(file.path, () => this.#removeTemporary(file));
+    }
+    for (let index = journal.directories.length - 1; index >= 0; index--) {
+      const row = journal.directories[index];
+      if (row?.action !== "set-sd") continue;
+      this.#guard(row.path, () => restoreDescriptors(this.context.pool, this.#durability, row)); // FP-63
     }
     for (let index = journal.directories.length - 1; index >= 0; index--) {
       const row = journal.directories[index];

@@ -9,6 +9,7 @@
 import { ruleError } from "../errors.ts";
 import type { Directory, Session, WritableFile } from "../system.ts";
 import type { PathRules } from "./collision.ts";
+import { createWithDescriptor, descriptorFailure, makeWithDescriptor, setDescriptors } from "./descriptor_access.ts";
 import type { DirectoryPool } from "./directories.ts";
 import type { Durability } from "./durability.ts";
 import { asFailure, hasErrno } from "./failures.ts";
@@ -39,19 +40,26 @@ export interface StageContext {
 
 /** Step 6: makes the missing directories, parents first. */
 export function makeDirectories(context: StageContext, changes: ChangeSet): void {
-  for (const path of changes.directories) makeOne(context, path);
+  const { descriptors, securities } = changes;
+  // A-SDA-14: what is made below inherits from what is set, so directories come first, parents before children.
+  const inOrder = [...securities].sort((a, b) => a.path < b.path ? -1 : 1);
+  setDescriptors(context.pool, context.durability, inOrder, "dir");
+  for (const path of changes.directories) makeOne(context, path, descriptors.get(path));
   for (const change of changes.operations) {
     if (change.newType !== "dir" || change.stagedPath === undefined) continue;
-    makeOne(context, change.stagedPath);
+    makeOne(context, change.stagedPath, descriptors.get(change.path));
     change.stagedInode = context.pool.need(change.stagedPath).inode;
   }
-  for (const { within, path } of changes.nestedDirectories) makeOne(context, placeWithin(within, path));
+  for (const { within, path } of changes.nestedDirectories) {
+    makeOne(context, placeWithin(within, path), descriptors.get(path));
+  }
+  setDescriptors(context.pool, context.durability, inOrder, "file");
 }
 
 /** Step 7: writes every staged file and link. */
 export async function stageContents(context: StageContext, changes: ChangeSet): Promise<void> {
   const { session } = context;
-  using writer = new ContentWriter(context);
+  using writer = new ContentWriter(context, changes.descriptors);
   const contents = [...changes.byEntry];
   for (let step = 0; step < contents.length; step++) {
     const [content, supplied] = contents[step] ?? [];
@@ -151,15 +159,18 @@ function stagedPlace(change: FileOperation): string {
   return change.within === undefined ? change.stagedPath ?? "" : placeWithin(change.within, change.path);
 }
 
-function makeOne(context: StageContext, path: string): void {
+function makeOne(context: StageContext, path: string, descriptor: Uint8Array | undefined): void {
   const { pool, durability, mode } = context;
   const name = baseName(path);
   try {
     const parent = pool.need(parentPath(path));
     let isOurs = true;
     try {
-      parent.makeDirectory(name, mode);
+      if (descriptor === undefined) parent.makeDirectory(name, mode);
+      else makeWithDescriptor(parent, name, mode, descriptor);
     } catch (error) {
+      // Somebody else's directory would lack the descriptor.
+      if (descriptor !== undefined) throw descriptorFailure(error, path);
       if (!hasErrno(error, "EEXIST")) throw error;
       isOurs = false; // T-STAGE-06: fine if it is a directory; opening it below says so
     }
@@ -202,7 +213,7 @@ class ContentWriter implements Disposable {
   #buffer: Uint8Array | undefined;
   #filled = 0;
 
-  constructor(context: StageContext) {
+  constructor(context: StageContext, readonly descriptors: ReadonlyMap<string, Uint8Array>) {
     this.#context = context;
   }
 
@@ -218,6 +229,11 @@ class ContentWriter implements Disposable {
       if (change?.newType !== "file") continue;
       const place = stagedPlace(change);
       const directory = this.#context.pool.need(parentPath(place));
+      // Kept content brings the descriptor it had when it was displaced; a declared one needs an object of its own.
+      if (this.descriptors.has(change.path)) {
+        isNeeded = true;
+        continue;
+      }
       if (content.link?.(index, directory, baseName(place)) === true) {
         change.stagedInode = directory.status(baseName(place))?.inode;
         this.#context.durability.touch(directory);
@@ -264,10 +280,20 @@ class ContentWriter implements Disposable {
     this.#change = change;
     try {
       this.#directory = this.#context.pool.need(parentPath(place));
-      this.#file = this.#directory.createFile(baseName(place), PRIVATE_MODE); // T-STAGE-01
+      this.#file = this.#create(this.#directory, baseName(place), change.path);
       this.#context.durability.touch(this.#directory);
     } catch (error) {
       throw asFailure(error, "stage", change.path, exists(error));
+    }
+  }
+
+  #create(directory: Directory, name: string, path: string): WritableFile {
+    const descriptor = this.descriptors.get(path);
+    if (descriptor === undefined) return directory.createFile(name, PRIVATE_MODE); // T-STAGE-01
+    try {
+      return createWithDescriptor(directory, name, descriptor); // T-STAGE-04
+    } catch (error) {
+      throw hasErrno(error, "EEXIST") ? error : descriptorFailure(error, path);
     }
   }
 

@@ -17,6 +17,7 @@ import type {
 } from "../../core/system.ts";
 import { FaultControl, faultRoot, type OnCall } from "./fault_root.ts";
 import { type MemoryNode, MemoryTree } from "./memory_tree.ts";
+import { mergeSecurity } from "./security_merge.ts";
 
 export { CrashError, FaultControl } from "./fault_root.ts";
 export { MemoryTree } from "./memory_tree.ts";
@@ -406,16 +407,16 @@ class MemoryDirectory extends Handle implements Directory {
     if (!this.hasKacs) refuse("ENOSYS", call, name === undefined ? this.path : joinPath(this.path, name));
   }
 
-  readSecurity(name: string | undefined, _components: SecurityComponents): Uint8Array {
+  readSecurity(name: string | undefined, components: SecurityComponents): Uint8Array {
     this.#requireKacs("kacs_get_sd", name);
     const node = name === undefined ? this.live("kacs_get_sd") : this.#existing(name, "kacs_get_sd");
-    return (node.security ?? EMPTY_DESCRIPTOR).slice();
+    return mergeSecurity(EMPTY_DESCRIPTOR, components, node.security ?? EMPTY_DESCRIPTOR);
   }
 
-  writeSecurity(name: string | undefined, _components: SecurityComponents, descriptor: Uint8Array): void {
+  writeSecurity(name: string | undefined, components: SecurityComponents, descriptor: Uint8Array): void {
     this.#requireKacs("kacs_set_sd", name);
     const node = name === undefined ? this.live("kacs_set_sd") : this.#existing(name, "kacs_set_sd");
-    node.security = descriptor.slice();
+    node.security = mergeSecurity(node.security ?? EMPTY_DESCRIPTOR, components, descriptor);
   }
 
   readAttribute(name: string | undefined, attribute: string): Uint8Array | undefined {

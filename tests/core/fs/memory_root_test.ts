@@ -1,5 +1,6 @@
 /** The in-memory tree's own promises: what tests of crashes and power cuts build on. */
 import assert from "node:assert/strict";
+import { descriptor, SYSTEM } from "../../support/descriptors.ts";
 import { CrashError, FaultControl, memoryFileSystem } from "../../support/memory_root.ts";
 import { snapshotTree, writeTree } from "../../support/tree_snapshot.ts";
 import { assertErrno, open, put, take } from "./root_suite.ts";
@@ -171,17 +172,17 @@ Deno.test("the simulated access-control system keeps descriptors across a synced
   const system = memoryFileSystem({ hasKacs: true });
   using root = system.open();
   using top = open(root, "/");
-  const descriptor = new Uint8Array([1, 0, 4, 128]);
+  const bytes = descriptor({ dacl: [{ sid: SYSTEM }] });
   {
-    using file = top.createSecuredFile("f", descriptor);
+    using file = top.createSecuredFile("f", bytes);
     file.sync();
   }
-  top.makeSecuredDirectory("d", descriptor);
-  top.writeSecurity(undefined, 4, descriptor);
+  top.makeSecuredDirectory("d", bytes);
+  top.writeSecurity(undefined, 4, bytes);
   top.sync();
   using cut = system.powerCut().open();
   using cutTop = open(cut, "/");
-  for (const name of ["f", "d", undefined]) assert.deepEqual(cutTop.readSecurity(name, 7), descriptor);
+  for (const name of ["f", "d", undefined]) assert.deepEqual(cutTop.readSecurity(name, 7), bytes);
   assert.equal(cutTop.status("f")?.mode, 0o600);
   assert.equal(cutTop.status("d")?.mode, 0o700);
 });

@@ -5,7 +5,8 @@ import { insertPackage } from "../../../core/store/installed.ts";
 import {
   clearHolder,
   deleteClaimLink,
-  deleteSdOverrides,
+  deleteSdOverride,
+  deleteSdOverridesAt,
   insertClaimLink,
   readClaimLinks,
   readHolders,
@@ -64,7 +65,10 @@ Deno.test("a package's security descriptors are kept by path, replaced, and forg
   assert.deepEqual(readSdOverrides(database, "loregd"), [
     { ...override, descriptor: Uint8Array.of(3), state: "not-applied", transaction: 5 },
   ]);
-  deleteSdOverrides(database, "loregd");
+  setSdOverride(database, { ...override, path: "/b" });
+  deleteSdOverride(database, "loregd", "/a");
+  assert.deepEqual(readSdOverrides(database).map(({ path }) => path), ["/b"]);
+  deleteSdOverridesAt(database, "/b"); // A-SDA-17, T-CLEAN-06
   assert.deepEqual(readSdOverrides(database), []);
 });
 

@@ -3,6 +3,7 @@
  * code, and a restart that keeps only what a dead process leaves.
  */
 import { createHash } from "node:crypto";
+import { readDescriptor } from "../../../core/format/descriptor_reader.ts";
 import type { Manifest } from "../../../core/format/manifest.ts";
 import { writeManifest } from "../../../core/format/manifest_writer.ts";
 import type { Relations } from "../../../core/format/relations.ts";
@@ -15,6 +16,7 @@ import { realSystem } from "../../../core/runtime.ts";
 import { Database, type StateDirectory } from "../../../core/store/database.ts";
 import { readInstalledPackage } from "../../../core/store/installed.ts";
 import type { Directory, RootDirectory, Session } from "../../../core/system.ts";
+import { renderSddl } from "../../../core/transaction/descriptor_display.ts";
 import { executeTransaction } from "../../../core/transaction/execute.ts";
 import {
   type ClaimRequest,
@@ -26,8 +28,10 @@ import {
   type TransactionReport,
 } from "../../../core/transaction/input.ts";
 import { recoverPending, type RecoveryContext } from "../../../core/transaction/recover.ts";
+import { descriptor } from "../../support/descriptors.ts";
 import { FaultControl } from "../../support/fault_root.ts";
 import { type TestSession, testSession, TestSystem } from "../../support/fault_system.ts";
+import type { MemoryNode } from "../../support/memory_tree.ts";
 import { MemoryFileSystem, memoryFileSystem, type MemoryOptions } from "../../support/memory_root.ts";
 import { snapshotTree, type TreeContent, writeTree } from "../../support/tree_snapshot.ts";
 
@@ -54,7 +58,8 @@ export interface PackageSpec {
   readonly sideEffects?: readonly ("ldconfig" | "depmod" | "man-db")[];
   readonly repository?: string | null;
   readonly official?: boolean;
-  readonly sdOverrides?: readonly string[];
+  /** Descriptor by payload path without a leading slash; a list declares empty ones. */
+  readonly sdOverrides?: readonly string[] | Readonly<Record<string, Uint8Array>>;
 }
 
 /** One line of a plan. */
@@ -217,7 +222,12 @@ export class World implements Disposable {
       summary: steps.map((step) => step.kind === "remove" ? `remove ${step.name}` : `${step.kind} ${step.package.name}`)
         .join("; "),
       startedAt: STARTED_AT,
-      ask: ask ?? (() => Promise.resolve({ kind: "modified", decision: "unavailable" })),
+      ask: ask ?? ((question) =>
+        Promise.resolve(
+          question.kind === "modified"
+            ? { kind: "modified", decision: "unavailable" }
+            : { kind: "authorise", answer: "unavailable" },
+        )),
     };
   }
 
@@ -246,6 +256,21 @@ export class World implements Disposable {
     return snapshotTree(root, { ...options, except: [STATE_PATH] });
   }
 
+  /** Descriptors by path, below everything but the state directory: as the kernel has them, or as stored. */
+  securities(): Record<string, string> {
+    const found: Record<string, string> = {};
+    const visit = (path: string, node: MemoryNode): void => {
+      if (path === STATE_PATH) return;
+      const text = node.security === undefined ? "" : renderSddl(readDescriptor(node.security));
+      const stored = node.attributes.get("security.peios.sd");
+      if (text !== "") found[path] = text;
+      if (stored !== undefined) found[path] = `stored ${renderSddl(readDescriptor(stored))}`;
+      for (const [name, child] of node.entries) visit(`${path === "/" ? "" : path}/${name}`, child);
+    };
+    visit("/", this.fileSystem.tree.root);
+    return found;
+  }
+
   /** The rows that make up the package state, as text. */
   rows(): string {
     const read = (sql: string): unknown => this.database.statement(sql).all();
@@ -255,6 +280,7 @@ export class World implements Disposable {
       read("SELECT * FROM package_relation ORDER BY 1, 2, 3"),
       read("SELECT * FROM claim_holder ORDER BY role"),
       read("SELECT * FROM claim_link ORDER BY path"),
+      read("SELECT path, package_name, hex(sd), state FROM sd_override ORDER BY path, package_name"),
     ]);
   }
 
@@ -422,10 +448,7 @@ function manifestOf(spec: PackageSpec): Manifest {
     defaultRoot: undefined,
     sideEffects: spec.sideEffects ?? [],
     sizeInstalledBytes: 1,
-    sdOverrides: (spec.sdOverrides ?? []).map((path) => ({
-      path: parseSafePath(path),
-      descriptor: new Uint8Array(20),
-    })),
+    sdOverrides: overridesOf(spec.sdOverrides ?? []),
     build: {
       timestamp: "2026-01-02T03:04:05Z",
       seconds: BUILD_SECONDS,
@@ -437,6 +460,14 @@ function manifestOf(spec: PackageSpec): Manifest {
     alternateUpgrade: "",
     ...relationsOf(spec),
   };
+}
+
+function overridesOf(overrides: NonNullable<PackageSpec["sdOverrides"]>): Manifest["sdOverrides"] {
+  const pairs = Array.isArray(overrides)
+    ? overrides.map((path: string) => [path, descriptor({})] as const)
+    : Object.entries(overrides);
+  return pairs.map(([path, bytes]) => ({ path: parseSafePath(path), descriptor: bytes }))
+    .sort((a, b) => a.path < b.path ? -1 : 1);
 }
 
 function relationsOf(spec: PackageSpec): Relations {
