@@ -42,6 +42,8 @@ export interface ChangeWording {
   readonly done?: (report: ChangeReport) => string;
   /** No routine question follows the plan (C-CMD-08). */
   readonly asksNothing?: boolean;
+  /** Something else that the same plan shows and the same yes covers (C-CHECK-03). */
+  readonly alongside?: { readonly lines: readonly string[]; readonly apply: () => Promise<void> };
   /** Replaces the plan block under `-q --dry-run`. */
   readonly briefPlan?: (prepared: PreparedChange) => readonly string[];
 }
@@ -83,6 +85,7 @@ export async function runChange(
   const isRoutine = !invocation.assumeYes && wording.asksNothing !== true;
   const asks = isRoutine || prepared.plan.authorisations.length > 0 || prepared.modifiedFiles.length > 0;
   if (!prepared.isMarksOnly || dryRun) showPlan(screen, prepared, asks || dryRun, wording);
+  for (const line of wording.alongside?.lines ?? []) screen.line(line);
   if (dryRun) {
     if (wording.briefPlan === undefined || !screen.mode.quiet) screen.line(DRY_RUN_NOTICE);
     screen.end("done", { summary: "dry run", operations: prepared.plan.operations.length, dry_run: true });
@@ -94,6 +97,7 @@ export async function runChange(
   });
   if (typeof answers === "string") return cancelChange(screen, answers);
   screen.passPrompts();
+  await wording.alongside?.apply();
   const report = await applyChange(workspace, prepared, answers);
   tell(screen, prepared, report, wording);
   return 0;

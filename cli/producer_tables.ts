@@ -82,8 +82,8 @@ const BUILD_COMMANDS: readonly CommandSpec[] = [
     requirement: "exactly one package file is required",
     options: [
       { name: "manifest", summary: "print the manifest as it is", excludes: ["files", "signature"] },
-      { name: "files", summary: "list type, size and path of every entry", excludes: ["signature"] },
-      flag("signature", "print the fingerprint of the signer"),
+      { name: "files", summary: "list mode, type, size and path of every entry", excludes: ["signature"] },
+      flag("signature", "print the signature envelope as it is"),
     ],
     needs: "session",
     output: "document",

@@ -550,7 +550,11 @@ const OWNS: CommandSpec = {
   ],
   operands: [packages("path", "file")],
   requirement: "at least one path is required",
-  options: [flag("glob", "the operands are patterns of recorded paths"), NUL],
+  options: [
+    flag("glob", "the operands are patterns of recorded paths"),
+    flag("available", "search the file lists of repositories, where offered", { excludes: ["glob"] }),
+    NUL,
+  ],
   needs: "installation",
   output: "document",
   statusOne: "no package owns it, or the answer could not be had",
@@ -577,9 +581,13 @@ const VERIFY: CommandSpec = {
 const INFO: CommandSpec = {
   name: "info",
   group: "information",
-  summary: "show the record of an installed package",
-  operands: [packages("package", "installed")],
-  requirement: "at least one package name is required",
+  summary: "show the record of a package",
+  description: [
+    "Shows what is recorded of installed packages; of package files what is in them, checked in full but trusted to " +
+    "nobody.",
+  ],
+  operands: [packages("package|file.peipkg", "installed")],
+  requirement: "at least one package name or package file is required",
   options: [
     flag("available", "show what repositories offer instead"),
     flag("exists", "say by the exit status alone whether the packages are installed", { excludes: ["available"] }),

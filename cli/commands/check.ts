@@ -86,7 +86,7 @@ export async function run(invocation: Invocation): Promise<0 | 1> {
   return await fix(invocation, workspace, planRepairs(workspace, problems));
 }
 
-/** C-CHECK-03: strays first, because the change of packages ends the run. */
+/** One plan and one question for packages and strays together (C-CHECK-03). */
 async function fix(invocation: Invocation, workspace: Workspace, repairs: Repairs): Promise<0 | 1> {
   const { args, screen } = invocation;
   const { targets, strays, remaining } = repairs;
@@ -98,34 +98,52 @@ async function fix(invocation: Invocation, workspace: Workspace, repairs: Repair
   for (const { problem, reason } of remaining) {
     screen.aside(`${invocation.program.name}: not repaired: ${escapeText(`${describe(problem).text} (${reason})`)}`);
   }
-  screen.begin(startFields(args, workspace));
-  if (strays.length > 0 && !(await removeThem(invocation, workspace, repairs))) return cancelChange(screen, "declined");
-  if (targets.length === 0) {
-    const dryRun = hasFlag(args.options, "dry-run");
-    if (dryRun) screen.line("(dry run — no changes were made)");
-    screen.end("done", { summary: dryRun ? "dry run" : `removed ${strays.length} stray object(s)`, dry_run: dryRun });
-    return 0;
-  }
-  return await runChange(invocation, {
-    kind: "install",
-    targets,
-    claims: { none: true, all: false, roles: [] },
-    automatic: true,
-    reinstall: false,
-    repositories: [],
-    requireSignature: false,
-    options: { ...DEFAULT_CHANGE_OPTIONS, dryRun: hasFlag(args.options, "dry-run") },
-  });
+  if (targets.length === 0) return await fixStrays(invocation, workspace, strays);
+  return await runChange(
+    invocation,
+    {
+      kind: "install",
+      targets,
+      claims: { none: true, all: false, roles: [] },
+      automatic: true,
+      reinstall: false,
+      repositories: [],
+      requireSignature: false,
+      options: { ...DEFAULT_CHANGE_OPTIONS, dryRun: hasFlag(args.options, "dry-run") },
+    },
+    strays.length === 0 ? {} : {
+      alongside: { lines: strayLines(strays), apply: () => removeThem(invocation, workspace, strays) },
+    },
+  );
 }
 
-/** Shows, asks and removes. @returns false when the answer was no. */
-async function removeThem(invocation: Invocation, workspace: Workspace, { strays }: Repairs): Promise<boolean> {
-  const { args, screen, assumeYes } = invocation;
-  screen.line("the following strays will be removed:");
-  for (const { path } of strays) screen.line(`  ${escapeText(path)}`);
-  if (hasFlag(args.options, "dry-run")) return true;
-  if (!assumeYes && !isYes(await screen.ask(ROUTINE_QUESTION))) return false;
+const strayLines = (strays: Repairs["strays"]): readonly string[] => [
+  "the following strays will be removed:",
+  ...strays.map(({ path }) => `  ${escapeText(path)}`),
+];
+
+async function removeThem({ screen }: Invocation, workspace: Workspace, strays: Repairs["strays"]): Promise<void> {
   const removed = await removeStrays(workspace, strays);
   screen.info(`removed ${removed.length} stray object(s)`);
-  return true;
+}
+
+/** Where no package has to change: shows, asks and removes. */
+async function fixStrays(
+  invocation: Invocation,
+  workspace: Workspace,
+  strays: Repairs["strays"],
+): Promise<0> {
+  const { args, screen, assumeYes } = invocation;
+  screen.begin(startFields(args, workspace));
+  for (const line of strayLines(strays)) screen.line(line);
+  if (hasFlag(args.options, "dry-run")) {
+    screen.line("(dry run — no changes were made)");
+    screen.end("done", { summary: "dry run", dry_run: true });
+    return 0;
+  }
+  if (!assumeYes && !isYes(await screen.ask(ROUTINE_QUESTION))) return cancelChange(screen, "declined");
+  screen.passPrompts();
+  await removeThem(invocation, workspace, strays);
+  screen.end("done", { summary: `removed ${strays.length} stray object(s)`, dry_run: false });
+  return 0;
 }

@@ -1,5 +1,12 @@
 /** `peipkg history` */
-import { formatTimestamp, type HistoryEntry, PeipkgError, transactionEntry, transactionHistory } from "../../mod.ts";
+import {
+  formatTimestamp,
+  type HistoryEntry,
+  PeipkgError,
+  transactionEntry,
+  transactionFiles,
+  transactionHistory,
+} from "../../mod.ts";
 import { optionNumber, optionText, UsageError } from "../arguments.ts";
 import { escapeText } from "../escape.ts";
 import type { Invocation } from "../invocation.ts";
@@ -48,10 +55,13 @@ export async function run(invocation: Invocation): Promise<0 | 1> {
   const [word] = args.operands;
   if (word !== undefined) {
     const id = readId(args, word);
-    const entry = transactionEntry(await invocation.workspace(), id);
+    const workspace = await invocation.workspace();
+    const entry = transactionEntry(workspace, id);
     if (entry === undefined) throw new PeipkgError("failed", `there is no transaction ${id}`, { transaction: id });
-    screen.document(entryDocument(entry));
+    const files = screen.mode.verbose > 0 ? transactionFiles(workspace, id) : undefined;
+    screen.document({ ...entryDocument(entry), files });
     for (const line of [...historyLines([entry]), ...entry.operations.map(operationLine)]) screen.line(line);
+    for (const { action, path } of files ?? []) screen.line(planLine(action, escapeText(path)));
     return 0;
   }
   const count = optionNumber(args.options, "count") ?? DEFAULT_COUNT;

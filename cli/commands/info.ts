@@ -1,20 +1,29 @@
 /** `peipkg info` */
 import {
   type AvailablePackage,
+  fileRecord,
   formatTimestamp,
   type PackageDetail,
   packageDetail,
+  type PackageRecord,
   PeipkgError,
+  type RecordList,
   searchCatalogue,
   type Workspace,
 } from "../../mod.ts";
 import { hasFlag } from "../arguments.ts";
 import type { Invocation } from "../invocation.ts";
-import { readPackageNames } from "../operands.ts";
+import { isPackageFile, readPackageName } from "../operands.ts";
 import { field, renderRecord } from "../render/listing.ts";
 import { renderSize } from "../render/sizes.ts";
 import { packageDocument } from "./list.ts";
-import { availableDocument } from "./search.ts";
+import { availableDocument, fileDocument } from "./search.ts";
+
+/** What one operand was answered with. */
+interface Answer {
+  readonly document: unknown;
+  readonly lines: readonly string[];
+}
 
 /** `PackageDetail` of cli.md 6.2. */
 export function detailDocument(detail: PackageDetail): Readonly<Record<string, unknown>> {
@@ -92,6 +101,30 @@ function availableLines(item: AvailablePackage): readonly string[] {
   ]);
 }
 
+/** The record of a package file (C-INFO-04): of what is recorded at installation there is nothing yet. */
+function fileLines(record: PackageRecord, isVerbose: boolean): readonly string[] {
+  const relations = (list: RecordList): readonly string[] =>
+    record.list(list).map(({ name, version }) => [name, version].filter((part) => part !== "").join(" "));
+  const more: readonly (readonly [string, readonly string[]])[] = [
+    field("size", renderSize(record.sizeInstalledBytes)),
+    ["depends", relations("dependencies")],
+    ["optional", relations("optional")],
+    ["conflicts", relations("conflicts")],
+    ["provides", relations("provides")],
+    ["replaces", relations("replaces")],
+  ];
+  return renderRecord([
+    field("name", record.name),
+    field("version", record.version),
+    field("architecture", record.architecture),
+    field("origin", "(local file)"),
+    field("description", record.description),
+    field("license", record.license),
+    field("homepage", record.homepage),
+    ...(isVerbose ? more : []),
+  ]);
+}
+
 function offersOf(workspace: Workspace, name: string): readonly AvailablePackage[] {
   return searchCatalogue(workspace, name, { fields: "name", match: "exact" });
 }
@@ -115,41 +148,51 @@ function isOffered(workspace: Workspace, name: string): boolean {
   }
 }
 
-function showRecords<T>(
-  { args, screen }: Invocation,
-  items: readonly T[],
-  toDocument: (item: T) => unknown,
-  toLines: (item: T) => readonly string[],
-): void {
-  const documents = items.map(toDocument);
+function showAnswers({ args, screen }: Invocation, answers: readonly Answer[]): void {
+  const documents = answers.map(({ document }) => document);
   screen.document(args.operands.length > 1 || documents.length !== 1 ? documents : documents[0]);
-  for (const [index, item] of items.entries()) {
+  for (const [index, { lines }] of answers.entries()) {
     if (index > 0) screen.line("");
-    for (const line of toLines(item)) screen.line(line);
+    for (const line of lines) screen.line(line);
   }
+}
+
+function answerOffers(workspace: Workspace, name: string): readonly Answer[] {
+  const offers = offersOf(workspace, name);
+  if (offers.length === 0) {
+    throw new PeipkgError("unresolvable", `no repository offers a package named "${name}"`, {
+      rule: "E_NO_CANDIDATE",
+      reason: "no-candidate",
+    });
+  }
+  return offers.map((offer) => ({ document: availableDocument(offer), lines: availableLines(offer) }));
+}
+
+async function answerInstalled(workspace: Workspace, operand: string, isVerbose: boolean): Promise<Answer> {
+  if (isPackageFile(operand)) {
+    const record = await fileRecord(workspace, operand);
+    return { document: fileDocument(record), lines: fileLines(record, isVerbose) };
+  }
+  const detail = requireDetail(workspace, operand);
+  return { document: detailDocument(detail), lines: detailLines(detail, isVerbose) };
 }
 
 export async function run(invocation: Invocation): Promise<0 | 1> {
   const { args, screen } = invocation;
-  const names = readPackageNames(args, args.operands);
+  const { operands } = args;
+  const isAvailable = hasFlag(args.options, "available");
+  const asksExistence = hasFlag(args.options, "exists");
+  for (const operand of operands) {
+    if (isAvailable || asksExistence || !isPackageFile(operand)) readPackageName(args, operand);
+  }
   const workspace = await invocation.workspace();
-  if (hasFlag(args.options, "available")) {
-    const offers = names.flatMap((name) => {
-      const found = offersOf(workspace, name);
-      if (found.length > 0) return found;
-      throw new PeipkgError("unresolvable", `no repository offers a package named "${name}"`, {
-        rule: "E_NO_CANDIDATE",
-        reason: "no-candidate",
-      });
-    });
-    showRecords(invocation, offers, availableDocument, availableLines);
-    return 0;
+  if (asksExistence) return operands.every((name) => isInstalled(workspace, name)) ? 0 : 1;
+  const answers: Answer[] = [];
+  for (const operand of operands) {
+    if (isAvailable) answers.push(...answerOffers(workspace, operand));
+    else answers.push(await answerInstalled(workspace, operand, screen.mode.verbose > 0));
   }
-  if (hasFlag(args.options, "exists")) {
-    return names.every((name) => isInstalled(workspace, name)) ? 0 : 1;
-  }
-  const details = names.map((name) => requireDetail(workspace, name));
-  showRecords(invocation, details, detailDocument, (detail) => detailLines(detail, screen.mode.verbose > 0));
+  showAnswers(invocation, answers);
   return 0;
 }
 

@@ -39,6 +39,12 @@ export async function run(invocation: Invocation): Promise<0 | 1> {
   const { args, screen, world } = invocation;
   const isNull = wantsNull(invocation);
   const workspace = await invocation.workspace();
+  if (hasFlag(args.options, "available")) {
+    screen.document([]);
+    throw new PeipkgError("not-owned", "no repository offers lists of the files in its packages", {
+      hint: "name a package: 'peipkg fetch' it and look with 'peipkg-build inspect --files'",
+    });
+  }
   const isGlob = hasFlag(args.options, "glob");
   const { owners, failure } = isGlob
     ? {

@@ -16,7 +16,7 @@ import { fillFormat, parseFormat, type QueryFormat } from "../query/format.ts";
 import { QueryFault, type RecordSource } from "../query/patterns.ts";
 import { wantsNull } from "../render/listing.ts";
 import { detailDocument } from "./info.ts";
-import { availableDocument } from "./search.ts";
+import { availableDocument, fileDocument } from "./search.ts";
 
 export interface QueryRequest {
   readonly source: RecordSource;
@@ -103,20 +103,4 @@ function print(
       else screen.line(line);
     }
   }
-}
-
-/** `Available` of cli.md 6.2, for a file that no repository carries. */
-function fileDocument(record: PackageRecord): unknown {
-  return availableDocument({
-    name: record.name,
-    version: record.version,
-    architecture: record.architecture,
-    repository: "",
-    description: record.description,
-    license: record.license,
-    homepage: record.homepage,
-    sizeDownloadBytes: record.sizeDownloadBytes ?? 0,
-    sizeInstalledBytes: record.sizeInstalledBytes,
-    installedVersion: undefined,
-  });
 }

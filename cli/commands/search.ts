@@ -1,5 +1,5 @@
 /** `peipkg search` */
-import { type AvailablePackage, searchCatalogue, type SearchFilters } from "../../mod.ts";
+import { type AvailablePackage, type PackageRecord, searchCatalogue, type SearchFilters } from "../../mod.ts";
 import { hasFlag, optionList, type ParsedArguments } from "../arguments.ts";
 import { escapeText } from "../escape.ts";
 import type { Invocation } from "../invocation.ts";
@@ -21,6 +21,22 @@ export function availableDocument(item: AvailablePackage): Readonly<Record<strin
     size_installed: item.sizeInstalledBytes,
     installed_version: item.installedVersion,
   };
+}
+
+/** `Available` of cli.md 6.2, for a file that no repository carries. */
+export function fileDocument(record: PackageRecord): Readonly<Record<string, unknown>> {
+  return availableDocument({
+    name: record.name,
+    version: record.version,
+    architecture: record.architecture,
+    repository: "",
+    description: record.description,
+    license: record.license,
+    homepage: record.homepage,
+    sizeDownloadBytes: record.sizeDownloadBytes ?? 0,
+    sizeInstalledBytes: record.sizeInstalledBytes,
+    installedVersion: undefined,
+  });
 }
 
 export function parseSearch({ options }: ParsedArguments): SearchFilters {

@@ -138,6 +138,8 @@ export interface Inspection {
   readonly manifest: Manifest;
   /** Manifest bytes as text, verbatim. */
   readonly manifestText: string;
+  /** The signature envelope as text, verbatim; `undefined`: unsigned. */
+  readonly signatureText: string | undefined;
   readonly entries: readonly PayloadEntry[];
   readonly packageHash: string;
   readonly sizeCompressedBytes: number;
@@ -242,6 +244,9 @@ function inspectionOf(verified: VerifiedPackage): Inspection {
   return {
     manifest,
     manifestText: new TextDecoder().decode(verified.manifestBytes),
+    signatureText: verified.signatureBytes === undefined
+      ? undefined
+      : new TextDecoder().decode(verified.signatureBytes),
     entries,
     packageHash,
     sizeCompressedBytes,

@@ -18,7 +18,7 @@ import {
   requireInstalledPackage,
 } from "../store/installed.ts";
 import { readOperations, readTransaction, readTransactions, type TransactionRecord } from "../store/history.ts";
-import type { OperationAction, TransactionState } from "../store/journal.ts";
+import { type FileAction, journalFiles, type OperationAction, type TransactionState } from "../store/journal.ts";
 import { readClaimLinkAt } from "../store/roles.ts";
 import type { RootDirectory } from "../system.ts";
 import { openOrphanTest } from "./orphans.ts";
@@ -84,6 +84,12 @@ export interface HistoryOperation {
   readonly from: string | undefined;
   readonly to: string | undefined;
   readonly origin: string | undefined;
+}
+
+/** One change of a file by a transaction. */
+export interface HistoryFile {
+  readonly path: string;
+  readonly action: FileAction;
 }
 
 /** Links followed at most while resolving parents, as the kernel does. */
@@ -215,6 +221,17 @@ export function transactionHistory(
     }
     return entries;
   });
+}
+
+/**
+ * What a transaction did to files, in the order it did it; empty once its details are past their retention.
+ *
+ * @see C-HIST-05
+ */
+export function transactionFiles(workspace: Workspace, id: number): readonly HistoryFile[] {
+  return workspace.read((database) =>
+    database === undefined ? [] : journalFiles(database, id).map(({ path, action }) => ({ path, action }))
+  );
 }
 
 /** One transaction; `undefined` when there is none of that number (C-HIST-05). */

@@ -8,7 +8,6 @@ import { createSha256 } from "../format/hash.ts";
 import { compareBytes } from "../identity/safe_path.ts";
 import type { Database } from "../store/database.ts";
 import { type InstalledFile, readFiles, readInstalledPackages } from "../store/installed.ts";
-import { pendingTransaction } from "../store/journal.ts";
 import { type ClaimLink, readClaimLinks, readHolders, readSdOverrides, type SdOverride } from "../store/roles.ts";
 import type { Directory, FileStatus, RootDirectory } from "../system.ts";
 import { openOrphanTest } from "./orphans.ts";
@@ -68,7 +67,7 @@ export async function verifyInstalled(
   const installed = database === undefined ? [] : readInstalledPackages(database);
   const chosen = new Set<string>(selectNames(installed.map(({ name }) => name), names)); // T-VRFY-07
   if (database === undefined) return { packages: 0, files: 0, problems: [] };
-  warnOfPending(workspace, database);
+  workspace.warnOfPending(true);
   const isOrphaned = openOrphanTest(workspace, database);
   const links = linksByHolder(database);
   using inspector = new Inspector(workspace, presenceOnly);
@@ -94,23 +93,6 @@ export async function verifyInstalled(
     if (!presenceOnly) problems.push(...inspector.checkDescriptors(readSdOverrides(database, name)));
   }
   return { packages: chosen.size, files: inspector.checked, problems: problems.sort(compareProblems) };
-}
-
-/** T-VRFY-10 */
-function warnOfPending(workspace: Workspace, database: Database): void {
-  const pending = pendingTransaction(database);
-  if (pending === undefined) return;
-  if (pending.isIndeterminate) {
-    workspace.warn({
-      rule: "W_INDETERMINATE",
-      text: `transaction ${pending.id} could not be rolled back completely; run 'peipkg recover'`,
-    });
-  } else {
-    workspace.warn({
-      rule: "W_TXN_PENDING",
-      text: `transaction ${pending.id} is pending; what is found now may be transient`,
-    });
-  }
 }
 
 function linksByHolder(database: Database): ReadonlyMap<string, readonly ClaimLink[]> {

@@ -275,9 +275,10 @@ export class Workspace implements RepositoryAccess, Disposable {
   /**
    * What a reader has to tell about an interrupted or indeterminate transaction before its own answer.
    *
-   * @see C-ERR-07, C-ERR-09, T-RECOV-06, T-INDET-03
+   * @param looksAtFiles Also tell of a transaction that is being worked on: files may change while they are looked at.
+   * @see C-ERR-07, C-ERR-09, T-RECOV-06, T-INDET-03, T-VRFY-10
    */
-  warnOfPending(): void {
+  warnOfPending(looksAtFiles = false): void {
     if (this.#writer !== undefined) return;
     const pending = this.read((database) => database === undefined ? undefined : pendingTransaction(database));
     if (pending === undefined) return;
@@ -289,7 +290,12 @@ export class Workspace implements RepositoryAccess, Disposable {
       return;
     }
     using state = this.openState();
-    if (state === undefined || readHolder(state.directory, this.session.system.machine).alive) return;
+    if (state === undefined) return;
+    if (readHolder(state.directory, this.session.system.machine).alive) {
+      const text = `transaction ${pending.id} is pending; what is found now may be transient`;
+      if (looksAtFiles) this.warn({ rule: "W_TXN_PENDING", text });
+      return;
+    }
     this.warn({
       rule: "W_TXN_PENDING",
       text: `transaction ${pending.id} was interrupted; the next change command or 'peipkg recover' rolls it back`,

@@ -7,7 +7,8 @@ import { renderSize } from "../../render/sizes.ts";
 import { showWarnings } from "../../screen.ts";
 import { WARNING_CODES } from "../../../mod.ts";
 
-const TYPE_WORDS = { file: "file", dir: "dir ", symlink: "link" } as const;
+/** Mode of every entry: the format fixes it, and it conveys no access (F-PERM-01). */
+const ENTRY_MODE = "0777";
 
 function describe(inspection: Inspection): readonly (readonly [string, string])[] {
   const { manifest, sizeCompressedBytes, packageHash, fingerprint } = inspection;
@@ -25,6 +26,12 @@ function describe(inspection: Inspection): readonly (readonly [string, string])[
   ];
 }
 
+/** Verbatim for programs; a terminal is given text that cannot move its cursor. */
+function printSource({ screen }: Invocation, text: string): void {
+  if (!screen.terminal.isTerminal("stdout")) screen.raw(text);
+  else for (const line of escapeLines(text)) screen.line(line);
+}
+
 export async function run(invocation: Invocation): Promise<0 | 1> {
   const { args, screen } = invocation;
   const inspection = await inspectPackage(await invocation.session(), args.operands[0] ?? "", PRODUCER_LAYOUT);
@@ -34,23 +41,23 @@ export async function run(invocation: Invocation): Promise<0 | 1> {
     files: inspection.entries.map((entry) => ({
       path: entry.path,
       type: entry.type,
+      mode: ENTRY_MODE,
       size: entry.sizeBytes,
       sha256: entry.hash,
       target: entry.target,
     })),
-    ...(inspection.fingerprint === undefined ? {} : { signature: { key_fingerprint: inspection.fingerprint } }),
+    ...(inspection.signatureText === undefined ? {} : { signature: JSON.parse(inspection.signatureText) }),
   });
-  if (args.options.manifest === true && !screen.mode.json) {
-    // Raw for programs; a terminal is given text that cannot move its cursor.
-    if (!screen.terminal.isTerminal("stdout")) screen.raw(inspection.manifestText);
-    else for (const line of escapeLines(inspection.manifestText)) screen.line(line);
-  } else if (args.options.files === true) {
+  if (screen.mode.json) return 0;
+  if (args.options.manifest === true) printSource(invocation, inspection.manifestText);
+  else if (args.options.files === true) {
     for (const entry of inspection.entries) {
       const target = entry.target === undefined ? "" : ` -> ${entry.target}`;
-      screen.line(`${TYPE_WORDS[entry.type]}  ${entry.sizeBytes}  ${escapeText(entry.path + target)}`);
+      screen.line(`${ENTRY_MODE}/${entry.type} ${entry.sizeBytes} ${escapeText(entry.path + target)}`);
     }
   } else if (args.options.signature === true) {
-    screen.line(inspection.fingerprint ?? "(unsigned)");
+    if (inspection.signatureText === undefined) screen.line("(unsigned)");
+    else printSource(invocation, inspection.signatureText);
   } else {
     for (const [label, value] of describe(inspection)) {
       if (value !== "") screen.line(`${`${label}:`.padEnd(14)}${escapeText(value)}`);

@@ -8,7 +8,7 @@ export async function run(invocation: Invocation): Promise<0 | 1> {
   const { args, screen } = invocation;
   const [path = "", target = ""] = args.operands;
   const files = await unpackPackage(await invocation.session(), path, target, PRODUCER_LAYOUT);
-  screen.document({ result: "unpacked", files });
+  screen.document({ result: "unpacked", packages: [], files });
   screen.info(`unpacked ${files} files into ${escapeText(target)}`);
   return 0;
 }
