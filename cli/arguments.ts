@@ -20,6 +20,8 @@ export interface GlobalOptions {
   readonly verbose: number;
   readonly color?: string;
   readonly noProgress: boolean;
+  /** Nothing is fetched over a network. */
+  readonly offline: boolean;
   /** A program supplies the answers (6.4). */
   readonly driven: boolean;
   /** Seconds. */
@@ -374,6 +376,7 @@ function globalOptions(state: State): GlobalOptions {
     verbose: Math.min(2, Number(state.globals.get("verbose") ?? 0)),
     ...(color === undefined ? {} : { color }),
     noProgress: state.globals.has("no-progress"),
+    offline: state.globals.has("offline"),
     driven: state.globals.has("driven"),
     ...(typeof lockWait === "number" ? { lockWait } : {}),
   });

@@ -48,7 +48,7 @@ export interface ChangeWording {
   readonly briefPlan?: (prepared: PreparedChange) => readonly string[];
 }
 
-const NOTHING_TO_DO = "nothing to do — the request is already satisfied";
+export const NOTHING_TO_DO = "nothing to do — the request is already satisfied";
 const DRY_RUN_NOTICE = "(dry run — no changes were made)";
 
 /**

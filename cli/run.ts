@@ -166,6 +166,7 @@ class Run {
       invocation,
       version: BUILD_INFO.version,
       command: this.args.words,
+      offline: this.args.globals.offline,
     };
     return this.session;
   }

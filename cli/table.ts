@@ -4,6 +4,7 @@
  */
 import type { CommandSpec, OperandSpec, OptionSpec, OutputKind, Program, Words } from "./command.ts";
 import { MORE_COMMANDS } from "./table_more.ts";
+import { REPOSITORY_COMMANDS } from "./table_repositories.ts";
 import { SELF } from "./table_self.ts";
 
 const flag = (name: string, summary: string, more: Partial<OptionSpec> = {}): OptionSpec => ({
@@ -81,6 +82,7 @@ const GLOBALS: readonly OptionSpec[] = [
   },
   ...COMMON_GLOBALS.slice(0, 4),
   flag("no-progress", "no progress display"),
+  flag("offline", "fetch nothing over a network; file: repositories are read as ever"),
   flag("driven", "a program supplies the answers, one JSON object per line; implies --json"),
   number("lock-wait", "SECONDS", "wait this long for the writer lock (default 0)", 0),
   ...COMMON_GLOBALS.slice(4),
@@ -984,6 +986,7 @@ export const PEIPKG_COMMANDS: readonly CommandSpec[] = [
   IMPORT,
   REFRESH,
   REPO,
+  ...REPOSITORY_COMMANDS,
   LIST,
   INFO,
   FILES,

@@ -259,4 +259,6 @@ export interface Session {
   readonly version: string;
   /** Command words typed, for lock file and messages, e.g. `install`. */
   readonly command: string;
+  /** No request may leave this machine: every transfer but of `file:` is refused. */
+  readonly offline?: boolean;
 }

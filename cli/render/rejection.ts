@@ -232,7 +232,7 @@ function details(rejection: Rejection): Readonly<Record<string, unknown>> {
 }
 
 /** The failure a rejected request ends with. */
-export function rejectionError({ rejection, reason }: RejectedChange): PeipkgError {
+export function rejectionError({ rejection, reason }: Pick<RejectedChange, "rejection" | "reason">): PeipkgError {
   const { message, lines } = wordingOf(rejection);
   const hint = hintOf(rejection);
   return ruleError(rejection.rule, message, {

@@ -5,6 +5,7 @@
 import type { ElevatedAction } from "../errors.ts";
 import { sha256Hex } from "../format/hash.ts";
 import type { Plan } from "../resolver/plan.ts";
+import type { StaleUse } from "./available.ts";
 import type { AuthorisationEvidence, ClaimChange } from "./change_request.ts";
 import type { Workspace } from "./workspace.ts";
 
@@ -61,4 +62,21 @@ function canonicalText(value: unknown): string {
 export function digestPlan(plan: Plan, claims: readonly ClaimChange[]): string {
   const { operations, authorisations, marks } = plan;
   return sha256Hex(new TextEncoder().encode(canonicalText({ operations, authorisations, marks, claims })));
+}
+
+/**
+ * Repositories used past an age limit because `--allow-stale` says so, each an action of its own (A-AUTH-A05).
+ *
+ * @param planDigest Of the plan they are used for; absent where none is carried out.
+ */
+export function staleUseEvidence(stale: readonly StaleUse[], planDigest?: string): readonly AuthorisationEvidence[] {
+  return stale.map(({ repository, ageDays, limitDays }) => ({
+    action: "AUTH_STALE_TRUST",
+    subject: repository,
+    statement: `repository "${repository}" is used ${
+      ageDays === undefined ? "without a known age" : `${ageDays} days old`
+    }, past its limit of ${limitDays} days`,
+    method: "flag",
+    ...(planDigest === undefined ? {} : { planDigest }),
+  }));
 }

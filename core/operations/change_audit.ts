@@ -1,4 +1,5 @@
 /** What a change reports to the audit sinks beside its transaction: refusals, and options that count as evidence. */
+import { staleUseEvidence } from "./authorisations.ts";
 import type { AuditFlag } from "../audit/record.ts";
 import { PeipkgError } from "../errors.ts";
 import type { Evidence } from "../transaction/input.ts";
@@ -48,15 +49,7 @@ export function flagEvidence({ request, digest }: PreparedChange, flags: readonl
 
 /** A-AUTH-A05: repositories used past an age limit because `--allow-stale` says so, each an action of its own. */
 export function staleEvidence({ basis, digest }: PreparedChange): readonly AuthorisationEvidence[] {
-  return basis.inputs.available.stale.map(({ repository, ageDays, limitDays }) => ({
-    action: "AUTH_STALE_TRUST",
-    subject: repository,
-    statement: `repository "${repository}" is used ${
-      ageDays === undefined ? "without a known age" : `${ageDays} days old`
-    }, past its limit of ${limitDays} days`,
-    method: "flag",
-    planDigest: digest,
-  }));
+  return staleUseEvidence(basis.inputs.available.stale, digest);
 }
 
 /** A-EVENT-05(a): a failure before a transaction was opened; later ones are reported from their rows. */

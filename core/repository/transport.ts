@@ -174,6 +174,13 @@ export async function openHttp(
   request: { readonly url: string; readonly repository: string; readonly allowInsecureTransport: boolean },
   headers: Readonly<Record<string, string>>,
 ): Promise<OpenResponse> {
+  if (context.session.offline === true) {
+    // An absence like any other, so that a mirror on this machine is asked next (R-MIR-06); waiting would not cure it.
+    throw ruleError("E_NETWORK", `cannot fetch "${request.url}": --offline allows no network`, {
+      repository: request.repository,
+      url: request.url,
+    });
+  }
   const idle = new IdleTimer(context, request);
   try {
     const response = await followRedirects(context, request, headers, idle);

@@ -2,7 +2,15 @@ import assert from "node:assert/strict";
 import { editDistance, parseArguments, UsageError } from "../../cli/arguments.ts";
 import { PEIPKG } from "../../cli/table.ts";
 
-const GLOBALS = { settings: [], json: false, quiet: false, verbose: 0, noProgress: false, driven: false };
+const GLOBALS = {
+  settings: [],
+  json: false,
+  quiet: false,
+  verbose: 0,
+  noProgress: false,
+  offline: false,
+  driven: false,
+};
 
 /** The parts of a parse that a test is about. */
 function parse(...argv: string[]) {
