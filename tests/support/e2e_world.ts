@@ -43,9 +43,14 @@ export class World implements AsyncDisposable {
     const directory = await Deno.realPath(await Deno.makeTempDir({ prefix: "peipkg-e2e-" }));
     const keygen = ["keygen", "--out", `${directory}/key`];
     const program = { program: "peipkg-repo" } as const;
-    const { stdout } = requireStatus(keygen, 0, await runner(keygen, program), program);
-    for (const name of ["root", "repositories"]) await Deno.mkdir(`${directory}/${name}`);
-    return new World(directory, /\b[0-9a-f]{64}\b/.exec(stdout)?.[0] ?? "", runner);
+    try {
+      const { stdout } = requireStatus(keygen, 0, await runner(keygen, program), program);
+      for (const name of ["root", "repositories"]) await Deno.mkdir(`${directory}/${name}`);
+      return new World(directory, /\b[0-9a-f]{64}\b/.exec(stdout)?.[0] ?? "", runner);
+    } catch (error) {
+      await Deno.remove(directory, { recursive: true });
+      throw error;
+    }
   }
 
   /** Runs a program, insisting on an exit status. */
