@@ -283,5 +283,16 @@ function tell(screen: Screen, prepared: PreparedChange, report: ChangeReport, wo
     const text = "interrupted after the transaction had committed — the changes stand";
     screen.warn("W_COMMITTED_INTERRUPTED", WARNING_CODES.W_COMMITTED_INTERRUPTED, text);
   }
-  screen.end("done", { summary, transaction: report.transaction, operations, dry_run: false });
+  // A-SDP-02: every descriptor is in the report, whoever brought it.
+  for (const { path, package: name, state } of report.descriptors) {
+    screen.line(escapeText(`security descriptor on ${path} (${name}): ${state.replace("-", " ")}`));
+  }
+  const overrides = report.descriptors.map(({ path, package: name, state }) => ({ path, package: name, state }));
+  screen.end("done", {
+    summary,
+    transaction: report.transaction,
+    operations,
+    ...(overrides.length === 0 ? {} : { sd_overrides: overrides }),
+    dry_run: false,
+  });
 }

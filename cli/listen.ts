@@ -21,6 +21,7 @@ const PHASE_VERBS: Readonly<Record<Phase, string>> = {
 export type Step = Extract<ProgressEvent, { readonly kind: "progress" }>;
 type RepositoryEvent = Extract<ProgressEvent, { readonly kind: "repository" }>;
 type OverAgeEvent = Extract<ProgressEvent, { readonly kind: "over-age" }>;
+type DescriptorEvent = Extract<ProgressEvent, { readonly kind: "descriptor" }>;
 type FileEvent = Extract<ProgressEvent, { readonly kind: "file" }>;
 
 /** `fetching nginx 1.27.5-1`, unescaped. */
@@ -65,6 +66,12 @@ function showOverAge(screen: Screen, event: OverAgeEvent): void {
   const age = ageDays === undefined ? "at an unknown time" : `${ageDays}d ago`;
   const text = `repository "${escapeText(event.repository)}" ${what} ${age} (maximum ${limitDays}d); refreshing`;
   screen.aside(`${screen.mode.program}: ${text}`);
+}
+
+/** What becomes of a descriptor a package declares, before it does (A-SDP-02); unescaped. */
+function descriptorText({ package: name, version, path, state, summary }: DescriptorEvent): string {
+  const verbs = { applied: "sets", stored: "stores", "not-applied": "declares, which is left out," };
+  return `"${name}" ${version} ${verbs[state]} a security descriptor on ${path}: ${summary}`;
 }
 
 /**
@@ -137,6 +144,9 @@ export function listenFor(
         break;
       case "file":
         showFile(screen, event);
+        break;
+      case "descriptor":
+        screen.info(escapeText(descriptorText(event)));
         break;
       case "trace":
         if (screen.mode.verbose > 1) screen.narrate(event.text);

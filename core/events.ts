@@ -56,6 +56,15 @@ export type ProgressEvent =
     /** Where the old content is (displaced) or the new default was written (kept). */
     readonly place?: string;
   }
+  /** A security descriptor a package brings along, told before it is applied (A-SDP-02). */
+  | {
+    readonly kind: "descriptor";
+    readonly package: string;
+    readonly version: string;
+    readonly path: string;
+    readonly state: "applied" | "stored" | "not-applied";
+    readonly summary: string;
+  }
   /** Narration for `-v`: requests, timings. Never shown otherwise. */
   | { readonly kind: "trace"; readonly text: string };
 

@@ -13,6 +13,7 @@ import { findModifiedFiles } from "./modified_files.ts";
 import { acceptConfigurations, type Weakening } from "./accepted_configuration.ts";
 import { digestPlan, reportAnswer } from "./authorisations.ts";
 import { auditClaimFailure, auditFailure, auditRefusal, flagEvidence, flagsOf, staleEvidence } from "./change_audit.ts";
+import { readDescriptorTrust } from "./descriptor_trust.ts";
 import { acquireContents } from "./change_contents.ts";
 import { type ChangeInputs, gatherInputs, needOf } from "./change_inputs.ts";
 import type {
@@ -246,6 +247,7 @@ const NO_REPORT: ChangeReport = {
   operations: 0,
   marks: [],
   holders: [],
+  descriptors: [],
   warnings: [],
   fetched: [],
   interruptedAfterCommit: false,
@@ -278,7 +280,10 @@ async function runTransaction(
     kind: request.kind === "undo" ? "undo" : request.kind === "claim" ? "claim" : "package",
     undoOf: undo?.transaction,
     claims: claimRequestOf(request, prepared.basis.inputs, undo),
-    options: transactionOptions(workspace, request, answers),
+    options: {
+      ...transactionOptions(workspace, request, answers),
+      descriptorTrust: readDescriptorTrust(workspace, writer.database, contents.sources.values()),
+    },
     restoreMarks: undo?.marks ?? new Map(),
     operator: JSON.stringify(workspace.trail.operator),
     evidence: [...answers.evidence, ...staleEvidence(prepared), ...flagEvidence(prepared, flags)],
@@ -332,6 +337,7 @@ function reportOf(workspace: Workspace, report: TransactionReport, plan: Plan): 
     operations: report.operations,
     marks: report.kind === "committed" ? plan.marks : [],
     holders: report.holders.map(({ role, from, to }) => ({ role, from, to })),
+    descriptors: report.descriptors,
     warnings: [...report.files.flatMap((notice) => tellFile(workspace, notice)), ...report.warnings],
     fetched: [],
     interruptedAfterCommit: report.interruptedAfterCommit,

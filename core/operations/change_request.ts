@@ -6,6 +6,7 @@ import type { ElevatedAction, ErrorRule, UnresolvableReason, Warning } from "../
 import type { PackageName } from "../identity/package_name.ts";
 import type { Rejection } from "../resolver/derivation.ts";
 import type { Authorisation, Plan } from "../resolver/plan.ts";
+import type { DescriptorNotice } from "../transaction/input.ts";
 import type { ChangeInputs } from "./change_inputs.ts";
 
 /** An operand of `install`: a name, an exact version of it, or a package file named literally. */
@@ -239,6 +240,8 @@ export interface ChangeReport {
   readonly marks: readonly { readonly name: string; readonly reason: "explicit" | "dependency" }[];
   /** Holder changes made, for the report of `claim`. */
   readonly holders: readonly ClaimChange[];
+  /** Security descriptors the packages declare, and what became of each (A-SDP-02). */
+  readonly descriptors: readonly DescriptorNotice[];
   readonly warnings: readonly Warning[];
   /** Names of the packages fetched with `fetchOnly`. */
   readonly fetched: readonly string[];

@@ -71,6 +71,7 @@ export async function executeTransaction(input: TransactionInput): Promise<Trans
   }
   if (prepared.kind === "cancelled") return cancelledReport(prepared.reason);
   if (isEmpty(input, prepared)) return emptyReport(prepared);
+  for (const notice of prepared.descriptors.notices) input.session.emit({ kind: "descriptor", ...notice });
   return await new Execution(input, prepared).run();
 }
 
