@@ -113,6 +113,7 @@ export class CandidateSet implements CandidateSource {
         conflicts: details.conflicts,
         provides: details.provides,
         replaces: details.replaces,
+        alternateUpgrade: details.alternateUpgrade,
         kind: row.kind,
         details,
         description: row.description,

@@ -11,6 +11,7 @@ import { executeTransaction } from "../transaction/execute.ts";
 import { type FileNotice, type TransactionInput, type TransactionReport } from "../transaction/input.ts";
 import { findModifiedFiles } from "./modified_files.ts";
 import { acceptConfigurations, type Weakening } from "./accepted_configuration.ts";
+import { refuseAlternateUpgrades } from "./alternate_upgrade.ts";
 import { digestPlan, reportAnswer } from "./authorisations.ts";
 import { auditClaimFailure, auditFailure, auditRefusal, flagEvidence, flagsOf, staleEvidence } from "./change_audit.ts";
 import { readDescriptorTrust } from "./descriptor_trust.ts";
@@ -101,6 +102,13 @@ function prepare(
   if (plan.kind === "rejection") {
     return { kind: "rejected", request, rule: plan.rule, reason: RULE_REASONS[plan.rule], rejection: plan };
   }
+  refuseAlternateUpgrades(
+    request,
+    plan,
+    (name, hash) =>
+      inputs.local.get(name)?.manifest.alternateUpgrade ??
+        candidates.offered(name).find((candidate) => candidate.hash === hash)?.details.alternateUpgrade ?? "",
+  );
   const claims = previewClaims(request, plan, inputs, candidates, undo, database);
   const overrides = database === undefined ? [] : claimOverrides(workspace, claims, plan, database);
   const shown = overrides.length === 0 ? plan : { ...plan, authorisations: [...plan.authorisations, ...overrides] };
@@ -269,6 +277,8 @@ async function runTransaction(
     undo?.kept ?? new Map(),
     architecture,
   );
+  // F-LATE-07: what the index kept quiet about
+  refuseAlternateUpgrades(request, plan, (name) => contents.sources.get(name)?.manifest.alternateUpgrade ?? "");
   if (request.options.fetchOnly) return { ...NO_REPORT, fetched: [...contents.sources.keys()].sort() };
   checkPriorHashes(contents.sources, undo);
   const flags = flagsOf(request, workspace);

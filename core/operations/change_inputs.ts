@@ -156,6 +156,7 @@ async function readLocalPackage(
     conflicts: manifest.conflicts,
     provides: manifest.provides,
     replaces: manifest.replaces,
+    alternateUpgrade: manifest.alternateUpgrade,
   };
   return { path, manifest, candidate, warnings: verified.warnings };
 }

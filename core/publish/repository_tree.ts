@@ -273,6 +273,7 @@ function entryFields(entry: IndexEntry, layout: Layout): JsonFields {
     ["homepage", details.homepage],
     ...relationFields(details),
     ["side_effects", details.sideEffects],
+    ["alternate_upgrade", details.alternateUpgrade === "" ? undefined : details.alternateUpgrade],
     ["size_compressed", entry.sizeCompressedBytes],
     ["size_installed", entry.sizeInstalledBytes],
     ["hash", new JsonFields([["algorithm", "sha256"], ["value", entry.hash]])],

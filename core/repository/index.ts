@@ -55,6 +55,8 @@ export interface EntryDetails extends Relations {
   readonly homepage: string;
   readonly sideEffects: readonly string[];
   readonly build: { readonly timestamp: string; readonly farmId: string } | undefined;
+  /** Message about another upgrade path (F-LATE-07); empty in the base profile, which does not know the field. */
+  readonly alternateUpgrade: string;
 }
 
 /** Fields of the entry that `readDetails()` reads; what is stored of an entry has no others. */
@@ -62,6 +64,7 @@ const DETAILS: Readonly<Record<string, Shape>> = {
   ...RELATION_SHAPES,
   license: SCALAR,
   homepage: SCALAR,
+  alternate_upgrade: SCALAR,
   side_effects: { elements: SCALAR },
   build: shapeOf(["timestamp", "farm_id"]),
 };
@@ -254,6 +257,7 @@ function readDetails(place: Place, layout: Layout): EntryDetails {
       timestamp: readOptionalString(build, "timestamp") ?? "",
       farmId: readOptionalString(build, "farm_id") ?? "",
     },
+    alternateUpgrade: layout === "base" ? "" : readOptionalString(place, "alternate_upgrade") ?? "",
   };
 }
 
@@ -279,6 +283,7 @@ export function renderDetails(details: EntryDetails): string {
       timestamp: details.build.timestamp,
       farm_id: details.build.farmId,
     },
+    alternate_upgrade: details.alternateUpgrade || undefined,
   });
 }
 
