@@ -204,12 +204,17 @@ export function spread(count: number, limit: number): readonly number[] {
   return [...new Set(Array.from({ length: limit }, (_, index) => 1 + Math.round(index * (count - 1) / (limit - 1))))];
 }
 
+/** Descriptors beside the paths that have them. */
+function securities(world: World): Record<string, string> {
+  return Object.fromEntries(Object.entries(world.securities()).map(([path, text]) => [`${path} descriptor`, text]));
+}
+
 /** The tree without kept content: a backup that could not be kept is a notice, not a failure (T-RETAIN-04). */
 function observe(world: World): Outcome {
   const lasting = (tree: Record<string, string>): Record<string, string> =>
     Object.fromEntries(Object.entries(tree).filter(([path]) => !path.includes("/.peipkg-retained")));
   return {
-    tree: lasting(world.tree()),
+    tree: { ...lasting(world.tree()), ...securities(world) },
     exact: lasting(world.tree({ inodes: true, times: true })),
     rows: world.rows(),
   };

@@ -1,7 +1,8 @@
 /** The changes the laboratory disturbs. */
 import { parsePackageName } from "../../core/identity/package_name.ts";
 import { openKeptContent } from "../../core/transaction/undo_source.ts";
-import type { PackageSpec, World } from "../core/transaction/world.ts";
+import { ADMINISTRATORS, descriptor, FULL, INHERITABLE, SYSTEM, USERS } from "../support/descriptors.ts";
+import type { PackageSpec, RunOptions, World } from "../core/transaction/world.ts";
 import type { Scenario } from "./laboratory.ts";
 
 const TOOL: PackageSpec = {
@@ -73,6 +74,60 @@ const CONSUMER: PackageSpec = {
 };
 
 const OTHER: PackageSpec = { name: "other", files: { "/usr/bin/other": "other", "/usr/share/tool/shared": "s" } };
+
+const CLOSED = descriptor({ owner: ADMINISTRATORS, dacl: [{ sid: SYSTEM, mask: FULL, flags: INHERITABLE }] });
+const READABLE = descriptor({ dacl: [{ sid: USERS }] });
+const TRUST: RunOptions = {
+  descriptorTrust: new Map([["official", { isOfficial: true, isAllowed: true, allowedSids: [] }]]),
+};
+
+const GUARDED: PackageSpec = {
+  name: "guarded",
+  version: "1.0-1",
+  files: {
+    "/usr/bin/guarded": "one",
+    "/usr/bin/steady": "steady",
+    "/usr/lib/guarded/inner/": null,
+    "/usr/share/shared/": null,
+  },
+  sdOverrides: {
+    "usr/bin/guarded": READABLE,
+    "usr/bin/steady": READABLE,
+    "usr/lib/guarded": CLOSED,
+    "usr/share/shared": CLOSED,
+  },
+};
+
+/** Other bytes for a file that stays, another object, one descriptor dropped, one directory's changed. */
+const GUARDED_2: PackageSpec = {
+  ...GUARDED,
+  version: "2.0-1",
+  files: { ...GUARDED.files, "/usr/bin/guarded": "two" },
+  sdOverrides: {
+    "usr/bin/guarded": CLOSED,
+    "usr/lib/guarded": READABLE,
+    "usr/lib/guarded/inner": CLOSED,
+    "usr/share/shared": CLOSED,
+  },
+};
+
+const TWO_SLOTS: PackageSpec = {
+  name: "slots",
+  files: { "/usr/bin/slots": "s", "/usr/lib/slots/tool": "t" },
+  provides: {
+    registryd: {
+      binary: { target: "/usr/bin/slots", path: "/usr/bin/registryd" },
+      tool: { target: "/usr/lib/slots/tool" },
+    },
+    spare: { main: { target: "/usr/bin/slots", path: "/run/spare" } },
+  },
+};
+
+const TOOL_USER: PackageSpec = {
+  name: "tooluser",
+  files: { "/usr/bin/tooluser": "u" },
+  optional: { registryd: { tool: { path: "/usr/libexec/deep/er/tool" } } },
+};
 
 async function undo(world: World, transaction: number): Promise<unknown> {
   const kept = openKeptContent({ root: world.root, state: world.state }, world.database, transaction);
@@ -176,6 +231,54 @@ export const SCENARIOS: readonly Scenario[] = [
       world.run([{ kind: "install", package: ALTREGD }, { kind: "install", package: CONSUMER }], {
         claims: { forced: ["registryd"] },
       }),
+  },
+  {
+    name: "a role of several slots is granted, its links cross directories and /run",
+    repoints: true,
+    setup: (world) =>
+      world.run([LOREGD, TWO_SLOTS, TOOL_USER].map((spec) => ({ kind: "install" as const, package: spec }))),
+    act: (world) =>
+      world.run([], { kind: "claim", claims: { assign: [{ role: "registryd", holder: "slots", isUndo: false }] } }),
+  },
+  {
+    name: "a role is revoked",
+    setup: (world) => world.run([LOREGD, CONSUMER].map((spec) => ({ kind: "install" as const, package: spec }))),
+    act: (world) =>
+      world.run([], { kind: "claim", claims: { assign: [{ role: "registryd", holder: undefined, isUndo: false }] } }),
+  },
+  {
+    name: "claim links are reconciled over what somebody changed",
+    setup: async (world) => {
+      await world.run([LOREGD, CONSUMER].map((spec) => ({ kind: "install" as const, package: spec })));
+      world.remove("/usr/bin/registryd");
+      world.remove("/usr/libexec/consumer/registry");
+      world.write({ "/usr/libexec/consumer/registry": "mine" });
+    },
+    act: (world) =>
+      world.run([{ kind: "install", package: OTHER }], { claims: { reconcileAll: true }, overwriteUnowned: true }),
+  },
+  {
+    name: "descriptors are applied to new and old objects",
+    world: { hasKacs: true, tree: { "/usr/share/shared/": "", "/usr/bin/steady": { mode: 0o755, text: "steady" } } },
+    act: (world) => world.run([{ kind: "install", package: GUARDED }], TRUST),
+  },
+  {
+    name: "descriptors change, are dropped and return",
+    world: { hasKacs: true },
+    setup: (world) => world.run([{ kind: "install", package: GUARDED }], TRUST),
+    act: (world) => world.run([{ kind: "upgrade", package: GUARDED_2 }], TRUST),
+  },
+  {
+    name: "descriptors are stored on a kernel without access control",
+    world: { tree: { "/usr/share/shared/": "", "/usr/bin/steady": { mode: 0o755, text: "steady" } } },
+    setup: (world) => world.run([{ kind: "install", package: GUARDED }], { ...TRUST, sdOverrides: "store" }),
+    act: (world) => world.run([{ kind: "upgrade", package: GUARDED_2 }], { ...TRUST, sdOverrides: "store" }),
+  },
+  {
+    name: "a package with descriptors is removed",
+    world: { hasKacs: true, tree: { "/usr/share/shared/mine": "mine" } },
+    setup: (world) => world.run([{ kind: "install", package: GUARDED }], TRUST),
+    act: (world) => world.run([{ kind: "remove", name: "guarded" }], TRUST),
   },
   {
     name: "a role is withdrawn with its holder",
