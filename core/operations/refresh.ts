@@ -37,6 +37,7 @@ import {
   requireGranted,
   type Weakening,
 } from "./accepted_configuration.ts";
+import { inLanes } from "./lanes.ts";
 import type { RefreshedEntry, RepositoryAccess } from "./repository_access.ts";
 
 /** How one repository fared. */
@@ -95,7 +96,7 @@ export function requireConfigured(
 }
 
 /**
- * Refreshes repositories one after the other and reports the run as one event (A-EVENT-04).
+ * Refreshes repositories, several at once, and reports the run as one event (A-EVENT-04).
  *
  * @param granted Weakened settings that were answered yes; all others fail their repository (R-TRANS-04).
  */
@@ -104,13 +105,16 @@ export async function refreshChosen(
   chosen: readonly RepositoryConfiguration[],
   granted: readonly Weakening[] = [],
 ): Promise<RefreshReport> {
-  const results: RefreshResult[] = [];
+  const results = new Map<number, RefreshResult>();
+  const inOrder = () => [...results].sort(([a], [b]) => a - b).map(([, result]) => result);
   try {
-    for (const configuration of chosen) results.push(await refreshOne(access, configuration, granted));
+    await inLanes(access, chosen, async (lane, configuration, index) => {
+      results.set(index, await refreshOne(lane, configuration, granted));
+    });
   } finally {
-    if (results.length > 0) auditRun(access, results);
+    if (results.size > 0) auditRun(access, inOrder());
   }
-  return { results };
+  return { results: inOrder() };
 }
 
 async function refreshOne(

@@ -45,7 +45,9 @@ export interface OpenResponse {
 }
 
 /**
- * Fetches a small document whole.
+ * Fetches a small document whole. No request is conditional: nothing but 200 is a success (R-HTTP-01), so that "not
+ * modified" is no answer to what has to be verified again anyway; an index that has not changed is recognised by its
+ * digest and not parsed again.
  *
  * @returns The exact bytes, content coding removed (R-SIG-01).
  * @throws {PeipkgError} `transport` (`E_HTTP_STATUS`, `E_SIZE_BOUND`, `E_HTTP_ENCODING`, `E_REDIRECT`, `E_NETWORK`,
