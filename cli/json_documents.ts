@@ -142,6 +142,23 @@ const DOCUMENTS: Readonly<Record<string, Schema>> = {
   "annotate-get": NOTES,
   "annotate-list": NOTES,
   "diff": listOf(record({ path: TEXT, new_path: TEXT, package: TEXT, version: TEXT, "diff?": TEXT })),
+  "audit": record({
+    source: TEXT,
+    "generated?": TIME,
+    packages: WHOLE,
+    vulnerable: listOf(record({
+      name: TEXT,
+      version: TEXT,
+      id: TEXT,
+      aliases: TEXTS,
+      "severity?": TEXT,
+      summary: TEXT,
+      "fixed_in?": TEXT,
+      references: TEXTS,
+      "required_by?": TEXTS,
+    })),
+  }),
+  "self-verify": record({ path: TEXT, sha256: DIGEST, listed_as: TEXTS, signed_by: TEXT }),
   "peipkg-build-pack": made(["packed"]),
   "peipkg-build-inspect": record({
     manifest: ANY,
@@ -167,6 +184,9 @@ const DOCUMENTS: Readonly<Record<string, Schema>> = {
   "peipkg-repo-verify": CHECKED,
   "peipkg-repo-mirror": made(["mirrored"]),
 };
+
+/** Commands whose document another specification describes. */
+export const FOREIGN_DOCUMENTS: readonly string[] = ["sbom"];
 
 /** Documents that are not one command's. */
 const GENERAL: Readonly<Record<string, Schema>> = {

@@ -257,10 +257,12 @@ export const CODE_DETAILS: { readonly [code in ErrorCode]?: Readonly<Record<stri
   "no-space": { filesystems: listOf(record({ mount: TEXT, needed: WHOLE, available: WHOLE })) },
   "busy": { "pid?": WHOLE, "command?": TEXT, "started_at?": TEXT },
   "authorisation-required": { authorisations: listOf(shape("Authorisation")) },
-  "config": { file: TEXT },
+  // A variable or an option can be what is wrong; then `key` alone says which.
+  "config": { "file?": TEXT },
   "repo-config": { file: TEXT },
   "transport": { url: TEXT },
-  "stale": { repository: TEXT },
+  // Of `audit` it is a list of advisories that is missing, which may be no repository's.
+  "stale": { "repository?": TEXT },
   "untrusted": { repository: TEXT },
   "repository-unusable": { repository: TEXT },
   "anchor-mismatch": { repository: TEXT },
