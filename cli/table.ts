@@ -4,8 +4,8 @@
  */
 import type { CommandSpec, OperandSpec, OptionSpec, OutputKind, Program, Words } from "./command.ts";
 import { MORE_COMMANDS } from "./table_more.ts";
-import { REPOSITORY_COMMANDS } from "./table_repositories.ts";
 import { SELF } from "./table_self.ts";
+import { REPOSITORY_COMMANDS } from "./table_repositories.ts";
 
 const flag = (name: string, summary: string, more: Partial<OptionSpec> = {}): OptionSpec => ({
   name,
@@ -223,6 +223,7 @@ const UPGRADE: CommandSpec = {
       repeatable: true,
       summary: "leave this package as it is",
     },
+    flag("vulnerable", "only packages that audit reports"),
     AUTOREMOVE,
     FETCH_ONLY,
   ],

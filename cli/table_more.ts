@@ -132,7 +132,8 @@ const QUERY_NOTES: readonly string[] = [
   "%w homepage, %l licence, %sb and %sh installed size in bytes and readable, %dn and %dv dependencies, %En %xn %zn " +
   "optional dependencies, conflicts and replaced packages (v for their constraints), %yn and %yv provided " +
   "capabilities. %?X tells whether list X has entries, %#X how many; %{dn|, } joins a list on one line. Otherwise a " +
-  "list makes one line per element. \\n, \\t, \\\\ and %% stand for themselves.",
+  "list makes one line per element. \\n, \\t, \\\\ and %% are a newline, a tab, a " +
+  "backslash and a percent sign.",
   "An expression compares patterns: ~ and !~ with a glob, = and != exactly, =~ and !=~ without case, < <= > >= by " +
   "number, or for %v by version; && || ! and parentheses join. A list matches if any element does.",
 ];

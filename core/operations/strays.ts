@@ -6,7 +6,7 @@
 import { PeipkgError, SystemCallError } from "../errors.ts";
 import { compareBytes } from "../identity/safe_path.ts";
 import type { Database } from "../store/database.ts";
-import { readFiles, readInstalledPackages, readOwners } from "../store/installed.ts";
+import { readFiles, readInstalledPackages } from "../store/installed.ts";
 import { displacedFiles, journalFiles, pendingTransaction } from "../store/journal.ts";
 import { readClaimLinks } from "../store/roles.ts";
 import type { Directory } from "../system.ts";
@@ -79,18 +79,16 @@ function removeObject(directory: Directory, path: string): void {
   }
 }
 
-/** Everything a row accounts for, and the directories it lies in. */
+/** Everything a row accounts for, and the directories it lies in; read once, because every name found is looked up. */
 class OwnedPaths {
   readonly directories = new Set<string>();
-  /** Directories that packages own themselves, not only paths in them. */
-  readonly #ownedDirectories = new Set<string>();
   readonly #known = new Set<string>();
 
-  constructor(private readonly database: Database) {
+  constructor(database: Database) {
     for (const { name } of readInstalledPackages(database)) {
       for (const { path, type } of readFiles(database, name)) {
+        this.#known.add(path);
         this.directories.add(type === "dir" ? path : parentPath(path));
-        if (type === "dir") this.#ownedDirectories.add(path);
       }
     }
     for (const { path } of readClaimLinks(database)) this.#known.add(path);
@@ -103,8 +101,7 @@ class OwnedPaths {
   }
 
   isAccounted(path: string): boolean {
-    return this.#known.has(path) || this.directories.has(path) || this.#ownedDirectories.has(path) ||
-      readOwners(this.database, path).length > 0;
+    return this.#known.has(path);
   }
 }
 

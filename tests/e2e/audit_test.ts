@@ -180,3 +180,21 @@ Deno.test("C-AUDIT-01: advisories of one URL are kept like those of repositories
   const insecure = await world.expect(["-o", "audit_source=http://example.com/x", "audit", "--fetch"], 1);
   assert.match(insecure.stderr, /cannot use audit_source/);
 });
+
+Deno.test("C-UPGRADE-05: upgrade --vulnerable moves what audit reports and nothing else", async () => {
+  await using world = await World.create();
+  const other: PackageSpec = { name: "other", version: "1-1", files: { "usr/share/other/a": "1" } };
+  await world.publish([NGINX, other]);
+  await world.addRepository(world.serve().url);
+  await world.expect(["install", "nginx", "other", "--yes"]);
+  await world.publish([{ ...NGINX, version: "1.27.5-1" }, { ...other, version: "2-1" }]);
+  await world.expect(["refresh"]);
+  const file = `${world.directory}/osv.json`;
+  Deno.writeTextFileSync(file, JSON.stringify(advisory()));
+  const upgrade = (...more: string[]) =>
+    world.expect(["-o", `audit_source=${file}`, "upgrade", "--vulnerable", "--yes", ...more]);
+  assert.match((await upgrade("other")).stdout, /^nothing to do — no package is known to be vulnerable\n$/);
+  await upgrade();
+  assert.equal((await world.expect(["query", "%n %v"])).stdout, "nginx 1.27.5-1\nother 1-1\n");
+  assert.match((await upgrade()).stdout, /^nothing to do — no package is known to be vulnerable\n$/);
+});
