@@ -126,7 +126,11 @@ function isDumpValue(value: unknown): value is DumpValue {
   if (typeof value !== "object" || Array.isArray(value)) return false;
   const [entry, ...more] = Object.entries(value);
   if (entry === undefined || more.length > 0 || typeof entry[1] !== "string") return false;
-  return entry[0] === "int" ? /^-?[0-9]{1,19}$/.test(entry[1]) : entry[0] === "base64" && isBase64(entry[1]);
+  return entry[0] === "int" ? isInt64(entry[1]) : entry[0] === "base64" && isBase64(entry[1]);
+}
+
+function isInt64(text: string): boolean {
+  return /^-?[0-9]{1,19}$/.test(text) && BigInt.asIntN(64, BigInt(text)) === BigInt(text);
 }
 
 function isBase64(text: string): boolean {
