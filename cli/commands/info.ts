@@ -82,6 +82,7 @@ export function detailLines(detail: PackageDetail, isVerbose: boolean): readonly
     field("description", detail.description),
     field("license", detail.license),
     field("homepage", detail.homepage),
+    ["descriptors", detail.sdOverrides.map(({ path, state }) => `${path} ${state.replace("-", " ")}`)],
     ...(isVerbose ? more : []),
   ]);
 }

@@ -160,6 +160,13 @@ class Inspector implements Disposable {
 
   /** T-VRFY-05: only where a kernel enforces descriptors, and only those that were applied. */
   checkDescriptors(overrides: readonly SdOverride[]): readonly VerifyProblem[] {
+    for (const { state, package: name, path } of overrides) {
+      if (state !== "not-applied") continue; // A-SDA-32
+      this.#workspace.warn({
+        rule: "W_UNVERIFIED",
+        text: `the security descriptor ${name} declares for ${path} was not applied`,
+      });
+    }
     if (!this.#root.hasKacs) return [];
     return overrides.filter((override) => override.state === "applied" && this.#hasOtherDescriptor(override))
       .map(({ package: name, path }) => ({ package: name, path, kind: "modified", object: "descriptor" }));

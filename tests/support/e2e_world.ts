@@ -20,6 +20,8 @@ export interface PackageSpec {
   readonly replaces?: readonly (string | Record<string, unknown>)[];
   readonly optional?: readonly (string | Record<string, unknown>)[];
   readonly sideEffects?: readonly string[];
+  /** Security descriptor by payload path without a leading slash. */
+  readonly sdOverrides?: Readonly<Record<string, Uint8Array>>;
   readonly description?: string;
   readonly license?: string;
   readonly homepage?: string;
@@ -183,7 +185,10 @@ function manifestOf(spec: PackageSpec): Record<string, unknown> {
     replaces: entries(spec.replaces),
     side_effects: spec.sideEffects ?? [],
     size_installed: 0,
-    sd_overrides: [],
+    sd_overrides: Object.entries(spec.sdOverrides ?? {}).map(([path, bytes]) => ({
+      path,
+      sd: bytes.toBase64({ omitPadding: true }),
+    })),
     build: { timestamp: "2026-01-02T03:04:05Z", farm_id: "test", source_ref: `test:${spec.name}` },
   };
 }
