@@ -16,11 +16,12 @@ export class Closure {
   readonly candidates = new Set<Candidate>();
   /** Installed names that could be moved, replaced or removed. */
   readonly changeable = new Set<string>();
-  /** For each goal that must be met by a placement: one of these is placed. */
-  readonly goals: (readonly Candidate[])[] = [];
+  /** For each goal that must be met by a placement, by its name: one of these is placed. */
+  readonly goals = new Map<string, readonly Candidate[]>();
   /** Whether packages may leave the installed set by cascade, so that nothing about untouched ones is certain. */
   readonly cascades: boolean;
   readonly #queue: Candidate[] = [];
+  readonly #byName = new Map<string, Candidate[]>();
   /** What asked for a candidate; `undefined`: a goal or an installed package, which is always there to ask. */
   readonly #supporters = new Map<Candidate, Set<Candidate> | undefined>();
   readonly #replacers = new Map<string, Candidate[]>();
@@ -42,6 +43,11 @@ export class Closure {
       this.#enterChanges(candidate);
     }
     for (const goal of agenda.goals) this.#stateGoal(goal);
+  }
+
+  /** Candidates of this name. */
+  named(name: string): readonly Candidate[] {
+    return this.#byName.get(name) ?? [];
   }
 
   /** Candidates that replace an installed package of this name. */
@@ -86,7 +92,7 @@ export class Closure {
     if (isMet(goal, this.#start)) return;
     const possible = goalCandidates(goal, this.context).filter((candidate) => this.candidates.has(candidate));
     if (goal.kind !== "upgrade") {
-      this.goals.push(possible);
+      this.goals.set(goal.name, possible);
       return;
     }
     // S-UPG-05: left out when none of its options is eligible, which depends on what else is placed
@@ -95,17 +101,17 @@ export class Closure {
       (possible.length === 0 || possible.some((candidate) => this.context.targetsOf(candidate).length > 0))
     ) return;
     const names = new Set([goal.name, ...possible.map((candidate) => candidate.name)]);
-    this.goals.push(
-      [...this.candidates].filter((candidate) =>
-        names.has(candidate.name) || this.context.targetsOf(candidate).some((target) => names.has(target.name))
-      ),
-    );
+    const movers = [...names].flatMap((name) => [...this.named(name), ...this.replacersOf(name)]);
+    this.goals.set(goal.name, [...new Set(movers)]);
   }
 
   #enter(candidate: Candidate, supporter: Candidate | undefined): void {
     if (this.#removed.has(candidate.name)) return;
     if (!this.candidates.has(candidate)) {
       this.candidates.add(candidate);
+      const others = this.#byName.get(candidate.name);
+      if (others === undefined) this.#byName.set(candidate.name, [candidate]);
+      else others.push(candidate);
       this.#supporters.set(candidate, new Set());
       this.#queue.push(candidate);
     }

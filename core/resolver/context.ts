@@ -14,6 +14,7 @@ const NONE: readonly never[] = [];
 /** The unchanging side of a search. */
 export class Context {
   readonly #installed = new Map<string, InstalledPackage | undefined>();
+  #installedNames: readonly string[] | undefined;
   readonly #pools = new Map<string, readonly Candidate[]>();
   readonly #named = new Map<string, readonly Candidate[]>();
   readonly #targets = new Map<Candidate, readonly InstalledPackage[]>();
@@ -54,6 +55,11 @@ export class Context {
     const found = this.problem.installed.get(name);
     this.#installed.set(name, found);
     return found;
+  }
+
+  /** Every installed name, ascending. */
+  get installedNames(): readonly string[] {
+    return this.#installedNames ??= [...this.problem.installed.names()].sort(compareText);
   }
 
   /** Installed packages with a `provides` entry of this name, ascending. */

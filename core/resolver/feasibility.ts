@@ -5,7 +5,7 @@
  * refusing what the judge rules out changes no answer; what it admits may still fail.
  */
 import type { Context } from "./context.ts";
-import type { Agenda } from "./goals.ts";
+import type { Agenda, Goal } from "./goals.ts";
 import { Closure } from "./closure.ts";
 import type { Candidate, InstalledPackage, PackageFacts, RelationEntry } from "./problem.ts";
 import { negated, positive, Solver } from "./satisfiability.ts";
@@ -19,11 +19,17 @@ export class Feasibility {
   /** Whether the allowance of work ended before an answer was found. */
   exhausted = false;
   readonly #solver: Solver;
+  /** The goals it was made for, by name. */
+  readonly #agenda: ReadonlyMap<string, Goal>;
   readonly #closure: Closure;
   readonly #placed = new Map<Candidate, number>();
   /** Literals that say an installed package is left as it is; only for those that could change. */
   readonly #kept = new Map<string, number>();
   readonly #byName = new Map<string, Candidate[]>();
+  /** Literals that say a goal is to be met, by its name. */
+  readonly #goals = new Map<string, number>();
+  /** Those of the goals of the present search. */
+  #wanted: readonly number[];
   readonly #assumed: (number | undefined)[] = [];
   #model: ReadonlySet<number> | undefined;
 
@@ -40,6 +46,7 @@ export class Feasibility {
     maxConflicts: number,
   ) {
     this.#solver = new Solver(maxConflicts);
+    this.#agenda = new Map(agenda.goals.map((goal) => [goal.name, goal]));
     this.#closure = new Closure(context, agenda);
     for (const candidate of this.#closure.candidates) {
       this.#placed.set(candidate, positive(this.#solver.addVariable(hint.has(candidate))));
@@ -53,7 +60,29 @@ export class Feasibility {
     this.#stateNames();
     for (const candidate of this.#closure.candidates) this.#stateCandidate(candidate);
     this.#stateInstalled();
-    for (const goal of this.#closure.goals) this.#add(goal.map((candidate) => this.#placed.get(candidate)));
+    for (const [name, candidates] of this.#closure.goals) {
+      const goal = positive(this.#solver.addVariable(true));
+      this.#goals.set(name, goal);
+      this.#add([negated(goal), ...candidates.map((candidate) => this.#placed.get(candidate))]);
+    }
+    this.#wanted = [...this.#goals.values()];
+  }
+
+  /**
+   * Turns to a search for fewer of the goals. What was stated and learnt for all of them stays right: such a search
+   * can place nothing that the earlier one could not.
+   *
+   * @returns Whether the goals are among those this judge was made for; if not, nothing has changed.
+   */
+  narrow(agenda: Agenda): boolean {
+    if (agenda.goals.some((goal) => this.#agenda.get(goal.name)?.kind !== goal.kind)) return false;
+    const names = new Set(agenda.goals.map((goal) => goal.name));
+    this.#wanted = [...this.#goals].flatMap(([name, literal]) => names.has(name) ? [literal] : []);
+    this.#assumed.length = 0;
+    this.#model = undefined;
+    this.exhausted = false;
+    this.#solver.renew();
+    return true;
   }
 
   /** Whether any world could meet the goals under what is assumed. */
@@ -98,7 +127,7 @@ export class Feasibility {
   }
 
   #assumptions(): readonly number[] {
-    return this.#assumed.filter((literal) => literal !== undefined);
+    return [...this.#wanted, ...this.#assumed.filter((literal) => literal !== undefined)];
   }
 
   #solve(assumptions: readonly number[]): boolean {
@@ -241,6 +270,24 @@ export class Feasibility {
     const literal = this.#placed.get(candidate);
     if (literal === undefined) throw new RangeError(`no variable for ${candidate.name}`);
     return literal;
+  }
+}
+
+/** The judges of one problem: repetitions of a full upgrade (S-UPG-05) ask the one that is there already. */
+export class Judges {
+  /** By whether conflicts with installed packages are settled by removal. */
+  readonly #known = new Map<boolean, Feasibility>();
+
+  /** @param maxConflicts Allowance of each judge. */
+  constructor(readonly context: Context, readonly maxConflicts: number) {}
+
+  /** A judge for these goals. The other parameters are those of its constructor. */
+  judgeOf(agenda: Agenda, settle: boolean, hint: ReadonlySet<Candidate>): Feasibility {
+    const known = this.#known.get(settle);
+    if (known?.narrow(agenda) === true) return known;
+    const judge = new Feasibility(this.context, agenda, settle, hint, this.maxConflicts);
+    this.#known.set(settle, judge);
+    return judge;
   }
 }
 

@@ -304,7 +304,7 @@ function addUpgrades(
   context: Context,
 ): void {
   const excluded = new Set(request.exclude ?? []);
-  for (const name of [...context.problem.installed.names()].sort(compareText)) {
+  for (const name of context.installedNames) {
     const installed = context.installed(name);
     if (installed === undefined || named.has(name) || excluded.has(name) || heldBack.has(name)) continue;
     const target = findTarget(installed, context);

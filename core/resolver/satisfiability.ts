@@ -17,6 +17,8 @@ export function negated(literal: number): number {
 const UNASSIGNED = -1;
 /** Assignments allowed for every conflict allowed: many easy questions cost as much as few hard ones. */
 const ASSIGNMENTS_PER_CONFLICT = 150;
+/** Every value may be set and unset a few times before a question is answered. */
+const ASSIGNMENTS_PER_VARIABLE = 4;
 /** Conflicts between restarts are this times the Luby sequence. */
 const RESTART_UNIT = 64;
 const ACTIVITY_DECAY = 1 / 0.95;
@@ -41,6 +43,8 @@ export class Solver {
   /** Conflicts met and values assigned so far, over all calls. */
   #conflicts = 0;
   #assignments = 0;
+  /** Assignments allowed so far. */
+  #maxAssignments: number;
   readonly #watches: Clause[][] = [];
   /** Per literal: 1 true, 0 false, -1 unassigned. */
   #values = new Int8Array(0);
@@ -60,7 +64,14 @@ export class Solver {
   #contradictory = false;
 
   /** @param maxConflicts Allowance over all calls, with a matching one of assignments; beyond it `solve()` gives up. */
-  constructor(readonly maxConflicts: number) {}
+  constructor(readonly maxConflicts: number) {
+    this.#maxAssignments = maxConflicts * ASSIGNMENTS_PER_CONFLICT;
+  }
+
+  /** Allows as many more assignments as one more question takes that needs no conflict. */
+  renew(): void {
+    this.#maxAssignments += ASSIGNMENTS_PER_VARIABLE * this.#level.length;
+  }
 
   /** Adds a variable. @param preferred Value tried first. */
   addVariable(preferred: boolean): number {
@@ -159,7 +170,7 @@ export class Solver {
   }
 
   #isSpent(): boolean {
-    return this.#conflicts > this.maxConflicts || this.#assignments > this.maxConflicts * ASSIGNMENTS_PER_CONFLICT;
+    return this.#conflicts > this.maxConflicts || this.#assignments > this.#maxAssignments;
   }
 
   #watch(clause: Clause): void {

@@ -6,7 +6,7 @@
  */
 import type { Context } from "./context.ts";
 import { type ConflictFailure, settleConflicts } from "./conflicts.ts";
-import { Feasibility } from "./feasibility.ts";
+import type { Feasibility, Judges } from "./feasibility.ts";
 import { type Agenda, type Goal, goalOptions, isMet } from "./goals.ts";
 import { type Cycle, orderPlacements, orderRemovals } from "./order.ts";
 import { type Choice, type Demand, exclusionOf, optionsAmong, PLAIN_DEMAND } from "./preference.ts";
@@ -27,8 +27,7 @@ export interface SearchOptions {
   readonly cascade: boolean;
   /** Whether conflicts with installed packages are settled by removal (S-CONF-02). */
   readonly settle: boolean;
-  /** One of `EFFORT`. */
-  readonly effort: number;
+  readonly judges: Judges;
 }
 
 /** Where a branch of the search ended without a plan. */
@@ -75,7 +74,7 @@ export function search(context: Context, agenda: Agenda, options: SearchOptions)
   const plain = first.walk();
   if (plain.kind === "found" || plain.failure.kind === "too-complex" || !first.hadAlternatives) return plain;
   const placed = new Set(plain.world.placements.map((placement) => placement.candidate));
-  const judge = new Feasibility(context, agenda, options.settle, placed, options.effort);
+  const judge = options.judges.judgeOf(agenda, options.settle, placed);
   const rest = new Branch(context, agenda, options);
   const outcome = rest.explore(judge);
   // S-SEARCH-10: the branch of first options explains the rejection

@@ -5,6 +5,7 @@
 import { assemblePlan } from "./assemble.ts";
 import { Context } from "./context.ts";
 import type { Rejection } from "./derivation.ts";
+import { Judges } from "./feasibility.ts";
 import { explainFailure, explainRequest } from "./explain.ts";
 import { type Agenda, type Goal, planAgenda } from "./goals.ts";
 import type { HeldBack, Plan } from "./plan.ts";
@@ -26,11 +27,12 @@ export function solve(problem: ResolutionProblem): Plan | Rejection {
 
 function resolve(problem: ResolutionProblem, effort: number): Plan | Rejection {
   const context = new Context(problem);
+  const judges = new Judges(context, effort);
   const heldBack = new Map<string, HeldBack>();
   for (;;) {
     const agenda = planAgenda(context, new Set(heldBack.keys()));
     if ("rule" in agenda) return explainRequest(agenda, context);
-    const outcome = searchSettling(context, agenda, effort);
+    const outcome = searchSettling(context, agenda, judges);
     if (outcome.kind === "found") return assemblePlan(outcome, agenda, [...heldBack.values()]);
     const rejection = explainFailure(outcome.failure, outcome.world);
     const target = blockedTarget(outcome, rejection);
@@ -46,12 +48,12 @@ function resolve(problem: ResolutionProblem, effort: number): Plan | Rejection {
 }
 
 /** S-CONF-02: removal settles conflicts only once the search without it has ended in one. */
-function searchSettling(context: Context, agenda: Agenda, effort: number): Outcome {
+function searchSettling(context: Context, agenda: Agenda, judges: Judges): Outcome {
   const { operation, options } = context.problem;
   const cascade = options.cascade && operation !== "undo"; // S-UNDO-03
-  const outcome = search(context, agenda, { cascade, settle: false, effort });
+  const outcome = search(context, agenda, { cascade, settle: false, judges });
   const isConflict = outcome.kind === "failed" && outcome.failure.kind === "conflict";
-  return cascade && isConflict ? search(context, agenda, { cascade, settle: true, effort }) : outcome;
+  return cascade && isConflict ? search(context, agenda, { cascade, settle: true, judges }) : outcome;
 }
 
 /** S-UPG-05: the full-upgrade target at the root of a failure that a held package causes. */

@@ -94,6 +94,24 @@ export function shadowedBehindChoices(pairs: number): ResolutionProblem {
   return problemOf({ available: available.join("; "), installed: "", request: "install app" });
 }
 
+/**
+ * A full upgrade none of whose targets can move, because all need a newer version of one locked package; every target
+ * has two versions and a free choice, so that each repetition must be proven to fail.
+ */
+export function allHeldBack(count: number): ResolutionProblem {
+  const available = ["libc 2.0@O", "pa 1.0@O {p: v}", "pb 1.0@O {p: v}"];
+  const installed = ["libc 1.0@O"];
+  for (const index of numbers(count)) {
+    available.push(`n${index} 2.0@O {d: libc >= 2; v}`, `n${index} 1.5@O {d: libc >= 2}`);
+    installed.push(`n${index} 1.0@O {d: libc}`);
+  }
+  return problemOf({
+    available: available.join("; "),
+    installed: installed.join("; "),
+    request: "upgrade [held: libc]",
+  });
+}
+
 function numbers(count: number): readonly number[] {
   return Array.from({ length: count }, (_, index) => index);
 }

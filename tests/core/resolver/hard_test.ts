@@ -58,3 +58,12 @@ Deno.test("S-BOUND-01, S-EXPL-01: solve() names the limit of a search with more 
   assert.ok(answer.kind === "rejection");
   assert.deepEqual([answer.rule, answer.limit], ["E_TOO_COMPLEX", 100_000]);
 });
+
+Deno.test("S-UPG-05, S-BOUND-01: solve() holds back 1,000 targets one after the other without starting anew each time", () => {
+  const started = performance.now();
+  const answer = solve(adversarial.allHeldBack(1_000));
+  assert.ok(answer.kind === "plan");
+  assert.deepEqual([answer.operations.length, answer.heldBack.length], [0, 1_001]);
+  assert.ok(answer.heldBack.every((item) => item.reason === "held"));
+  assert.ok(performance.now() - started < 15_000);
+});
