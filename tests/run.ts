@@ -17,11 +17,20 @@ const STAGES: readonly Stage[] = [
   { name: "types", args: ["check", "--quiet", "."], long: false },
   {
     name: "unit, conformance and property tests",
-    args: ["test", "-A", "--no-check", "--parallel", "--quiet", "--ignore=tests/e2e,tests/faults", "tests"],
+    args: [
+      "test",
+      "-A",
+      "--no-check",
+      "--parallel",
+      "--quiet",
+      "--ignore=tests/e2e,tests/executable,tests/faults",
+      "tests",
+    ],
     long: false,
   },
   { name: "faults", args: ["test", "-A", "--no-check", "--parallel", "--quiet", "tests/faults"], long: true },
   { name: "end to end", args: ["test", "-A", "--no-check", "--parallel", "--quiet", "tests/e2e"], long: true },
+  { name: "executable", args: ["run", "-A", "tests/executable/main.ts", "--brief"], long: true },
 ];
 
 const quick = Deno.args.includes("--quick");

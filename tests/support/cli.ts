@@ -49,7 +49,9 @@ export function commandLine(program: Program): readonly [string, ...string[]] {
 export function baseEnvironment(): Record<string, string> {
   const denoDir = Deno.env.get("DENO_DIR");
   const home = Deno.env.get("HOME");
+  const runtime = Deno.env.get("PEIPKG_RUNTIME_DIR");
   return {
+    ...(runtime === undefined ? {} : { PEIPKG_RUNTIME_DIR: runtime }),
     ...(denoDir === undefined ? {} : { DENO_DIR: denoDir }),
     ...(home === undefined ? {} : { HOME: home }),
   };
