@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
+import { encodeBase64 } from "../../../core/format/base64.ts";
 import { describedComponents, readDescriptor } from "../../../core/format/descriptor_reader.ts";
 import { findDescriptorDanger } from "../../../core/format/descriptor_safety.ts";
 import { findDescriptorFault } from "../../../core/format/security_descriptor.ts";
 import { ADMINISTRATORS, descriptor, EVERYONE, FULL, READ, sidBytes, SYSTEM } from "../../support/descriptors.ts";
+import { refusalOf } from "../../support/package_builder.ts";
 
 /** What the two checks say: `fault`, `danger`, or nothing. */
 function judge(bytes: Uint8Array): "fault" | "danger" | undefined {
@@ -155,4 +157,27 @@ Deno.test("findDescriptorFault() and findDescriptorDanger() read nothing outside
     for (const value of [0, 1, 0x7f, 0x80, 0xff]) judge(edit(bytes, (_, copy) => copy[at] = value));
   }
   assert.equal(sidBytes(SYSTEM).length, 12);
+});
+
+Deno.test("A-SDF-01, A-SDF-02, A-SDF-03, A-SDF-05, A-INPUT-09: verification refuses every fault of an override", async () => {
+  const payload = [
+    { name: "usr/share/", type: "dir" },
+    { name: "usr/share/f" },
+    { name: "usr/share/g" },
+    { name: "usr/share/l", type: "symlink", target: "f" },
+  ] as const;
+  const sd = encodeBase64(PLAIN);
+  const rule = (...overrides: readonly (readonly [path: string, sd: string])[]) =>
+    refusalOf({ payload, manifest: { sd_overrides: overrides.map(([path, bytes]) => ({ path, sd: bytes })) } });
+  assert.equal(await rule(["usr/share", sd], ["usr/share/f", sd]), undefined);
+  assert.equal(await rule(["usr/share/g", sd], ["usr/share/f", sd]), "E_MANIFEST_ORDER");
+  assert.equal(await rule(["usr/share/f", sd], ["usr/share/f", sd]), "E_MANIFEST_DUPLICATE");
+  assert.equal(await rule(["usr/share/l", sd]), "E_SD_TARGET");
+  assert.equal(await rule(["usr/share/h", sd]), "E_SD_TARGET");
+  for (const text of [`${sd}=`, ` ${sd}`, sd.replace(/.$/, "-"), `${sd}A`]) {
+    assert.equal(await rule(["usr/share/f", text]), "E_BASE64", text);
+  }
+  assert.equal(await rule(["usr/share/f", encodeBase64(PLAIN.subarray(0, 19))]), "E_SD_SYNTAX");
+  const everybody = edit(PLAIN, (view) => view.setUint32(16, 0, true));
+  assert.equal(await rule(["usr/share/f", encodeBase64(everybody)]), "SD_UNSAFE");
 });
