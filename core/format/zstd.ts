@@ -13,7 +13,7 @@ function codec(): typeof Zlib {
 }
 
 /** Bytes of one output buffer: large enough that the cost of a call vanishes, small enough to bound memory. */
-const OUTPUT_BYTES = 512 * 1024;
+const OUTPUT_BYTES = 256 * 1024;
 /** log2 of `LIMITS.zstdWindowBytes` */
 const WINDOW_LOG_MAX = 27;
 
@@ -97,6 +97,7 @@ export class ZstdDecoder implements Disposable {
     } catch (cause) {
       this.fail(cause);
     }
+    release(bytes);
   }
 
   private fail(cause: unknown): void {
@@ -112,6 +113,17 @@ export class ZstdDecoder implements Disposable {
   }
 }
 
+/**
+ * Frees an output buffer that has been passed on. The runtime makes a new one for every piece of output; left to the
+ * garbage collector, tens of MiB of them pile up, and each is memory the processor has not seen yet. The runtime goes
+ * on filling a buffer until it is full, so only then it may go.
+ */
+function release(bytes: Uint8Array): void {
+  const { buffer } = bytes;
+  if (bytes.byteOffset + bytes.byteLength < buffer.byteLength || !(buffer instanceof ArrayBuffer)) return;
+  buffer.transfer(0);
+}
+
 /** Bytes handed over at once by `decompressZstd()`: four bytes may expand to 128 KiB, so these to 32 MiB at most. */
 const SLICE_BYTES = 1024;
 
@@ -122,7 +134,10 @@ const SLICE_BYTES = 1024;
  */
 export async function* decompressZstd(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   let ready: Uint8Array[] = [];
-  using decoder = new ZstdDecoder({ output: (bytes) => void ready.push(bytes), bound: () => Number.MAX_SAFE_INTEGER });
+  using decoder = new ZstdDecoder({
+    output: (bytes) => void ready.push(bytes.slice()),
+    bound: () => Number.MAX_SAFE_INTEGER,
+  });
   for await (const chunk of chunks) {
     for (let at = 0; at < chunk.length; at += SLICE_BYTES) {
       await decoder.push(chunk.subarray(at, at + SLICE_BYTES));
