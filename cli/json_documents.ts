@@ -103,6 +103,17 @@ const DOCUMENTS: Readonly<Record<string, Schema>> = {
   "owns": TEXTS,
   "search": listOf(shape("Available")),
   "why": record({ name: TEXT, version: TEXT, automatic: YES_NO, chains: listOf(TEXTS) }),
+  "why-not": record({
+    name: TEXT,
+    "version?": TEXT,
+    possible: YES_NO,
+    "operations?": WHOLE,
+    "code?": wordOf(...ERROR_CODES),
+    "reason?": TEXT,
+    "message?": TEXT,
+    "details?": ANY,
+    "hint?": TEXT,
+  }),
   "stats": record({
     "local?": record({ packages: WHOLE, manual: WHOLE, automatic: WHOLE, size_installed: WHOLE, cache_size: WHOLE }),
     "repositories?": listOf(record({ name: TEXT, packages: WHOLE, size_download: WHOLE })),

@@ -257,5 +257,35 @@ const DIFF: CommandSpec = {
   load: () => import("./commands/diff.ts"),
 };
 
+const WHY_NOT: CommandSpec = {
+  name: "why-not",
+  group: "information",
+  summary: "explain what keeps a package or version from being installed",
+  description: [
+    "Plans what install would do for the name or exact version, and for an installed package without a version what " +
+    "upgrade would, then says what stands in the way, or that nothing does. Nothing is fetched or changed.",
+  ],
+  operands: [{ label: "package[=version]", kind: "available" }],
+  requirement: "exactly one package name is required",
+  options: [],
+  needs: "installation",
+  output: "document",
+  examples: [
+    { line: "peipkg why-not nginx", meaning: "show what keeps nginx out, or at its version" },
+    { line: "peipkg why-not nginx=1.26", meaning: "ask about one version" },
+  ],
+  load: () => import("./commands/why_not.ts"),
+};
+
 /** In the order of the help. */
-export const MORE_COMMANDS: readonly CommandSpec[] = [CHECK, AUDIT, QUERY, RQUERY, SBOM, BACKUP, RESTORE, DIFF];
+export const MORE_COMMANDS: readonly CommandSpec[] = [
+  WHY_NOT,
+  CHECK,
+  AUDIT,
+  QUERY,
+  RQUERY,
+  SBOM,
+  BACKUP,
+  RESTORE,
+  DIFF,
+];

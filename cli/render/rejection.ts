@@ -5,12 +5,14 @@
  */
 import {
   type Considered,
+  type ErrorCode,
   type ErrorRule,
   type PeipkgError,
   type RejectedChange,
   type Rejection,
   type RejectionSuggestion,
   type Requirement,
+  RULE_CODES,
   ruleError,
 } from "../../mod.ts";
 import { exclusionWord } from "./plan.ts";
@@ -74,11 +76,16 @@ function unavailable(rejection: Rejection): Wording {
 }
 
 function unsatisfiable(rejection: Rejection): Wording {
-  const { requirement, subject, demands } = rejection;
+  const { requirement, subject, demands, chain } = rejection;
   const head = requirement === undefined || requirement.package === undefined
     ? `${quoted(requirement?.name ?? subject)} cannot be brought to a version that fits`
     : `${requirementText(requirement)}, and nothing on offer fits`;
-  return { message: head, lines: [...demands.map(requirementText), ...rejection.considered.map(consideredText)] };
+  // the request, what it names and what that needs are in the sentence already
+  const way = chain.length > 3 ? chainLines(chain) : [];
+  return {
+    message: head,
+    lines: [...way, ...demands.map(requirementText), ...rejection.considered.map(consideredText)],
+  };
 }
 
 function conflict(rejection: Rejection): Wording {
@@ -204,9 +211,13 @@ function hintOf(rejection: Rejection): string | undefined {
   return DEFAULT_HINTS[rule];
 }
 
+/** Codes whose `details` tell how the search went. */
+const EXPLAINED: ReadonlySet<ErrorCode> = new Set(["unresolvable", "locked", "critical"]);
+
 /** Members of `details` (C-JSON-13). */
 function details(rejection: Rejection): Readonly<Record<string, unknown>> {
-  const { requirement, blockers, closure, members } = rejection;
+  const { requirement, blockers, closure, members, missing } = rejection;
+  if (!EXPLAINED.has(RULE_CODES[rejection.rule])) return missing.length === 0 ? {} : { packages: missing };
   return {
     chain: rejection.chain,
     considered: rejection.considered.map(({ name, version, repository, excluded }) => ({
@@ -227,8 +238,18 @@ function details(rejection: Rejection): Readonly<Record<string, unknown>> {
       : { blockers: blockers.map(({ package: name, dependency }) => ({ package: name, dependency })) }),
     ...(closure.length === 0 ? {} : { closure }),
     ...(members.length === 0 ? {} : { members }),
-    ...(rejection.missing.length === 0 ? {} : { packages: rejection.missing }),
+    ...(missing.length === 0 ? {} : { packages: missing }),
   };
+}
+
+/** With the sentence and the hint, an explanation has at most twelve lines. */
+const MAX_LINES = 10;
+
+/** Leaves out what no one would read; everything is in `details`. What blocks a removal is listed in full (S-RM-02). */
+function shortened(lines: readonly string[], { rule }: Rejection): readonly string[] {
+  if (lines.length <= MAX_LINES || rule === "E_REMOVAL_BLOCKED") return lines;
+  const shown = lines.slice(0, MAX_LINES - 1);
+  return [...shown, `and ${lines.length - shown.length} more`];
 }
 
 /** The failure a rejected request ends with. */
@@ -236,7 +257,7 @@ export function rejectionError({ rejection, reason }: Pick<RejectedChange, "reje
   const { message, lines } = wordingOf(rejection);
   const hint = hintOf(rejection);
   return ruleError(rejection.rule, message, {
-    lines,
+    lines: shortened(lines, rejection),
     more: details(rejection),
     ...(hint === undefined ? {} : { hint }),
     ...(reason === undefined ? {} : { reason }),
