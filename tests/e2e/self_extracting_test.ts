@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { layOut, pack } from "../../.build/executable.ts";
 import { fromFileUrl } from "../support/paths.ts";
+import { canMountRoots } from "../support/privileges.ts";
 
 const HOME = fromFileUrl(import.meta.url, 3);
 const STUB = `const umask = Deno.umask();
@@ -216,7 +217,7 @@ Deno.test("a relative PEIPKG_RUNTIME_DIR is a usage error", async () => {
 
 Deno.test({
   name: "a bare root with sh, tail, gzip and the C library is enough, for root and for others",
-  ignore: Deno.uid() !== 0,
+  ignore: !canMountRoots(),
   async fn() {
     await using world = await openWorld();
     const root = `${world.directory}/bare`;

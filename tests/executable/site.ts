@@ -3,25 +3,49 @@
  * and a C library, and the repository file. Everything lies in one directory, as on a medium.
  */
 import { expectRun } from "../support/cli.ts";
+import { canMountRoots } from "../support/privileges.ts";
 
 const ARCHITECTURE = Deno.build.arch;
 const TRIPLET = `${ARCHITECTURE}-linux-peios`;
+const BUSYBOX = "/usr/bin/busybox";
 const decoder = new TextDecoder();
 
 /** Directory of the release under test, made by `main.ts`; absent: these tests have nothing to test. */
 export const RELEASE = Deno.env.get("PEIPKG_RELEASE");
-/** Mounts and roots of other users need the privilege. */
-export const CANNOT_CHROOT = RELEASE === undefined || Deno.uid() !== 0;
 export const IS_BRIEF = Deno.env.get("PEIPKG_TEST_BRIEF") !== undefined;
+/** The least a machine can have beside the C library. */
+const TOOLS = ["sh", "tail", "gzip"];
+export const CANNOT_CHROOT = RELEASE === undefined || !canMountRoots();
 
-/** `/` and what is to be copied into bare roots: static busybox, the C library, the loader. */
-const BUSYBOX = "/usr/bin/busybox";
-export const APPLETS = ["sh", "tail", "gzip"];
+/** Shared libraries of these programs, loaders included, by their paths on this machine; static ones have none. */
+async function librariesOf(...programs: readonly string[]): Promise<readonly string[]> {
+  const { stdout } = await new Deno.Command("ldd", { args: [...programs], stderr: "null" }).output();
+  const listed = decoder.decode(stdout).split("\n").filter((line) => line.startsWith("\t"));
+  return [...new Set(listed.flatMap((line) => /\/\S*\.so[^\s:]*/.exec(line) ?? []))];
+}
 
-/** Shared libraries of the runtime, loader included, by their host paths. */
-async function runtimeLibraries(): Promise<readonly string[]> {
-  const { stdout } = await new Deno.Command("ldd", { args: [Deno.execPath()] }).output();
-  return [...new Set(decoder.decode(stdout).match(/\/\S*\.so\S*/g) ?? [])];
+async function exists(path: string): Promise<boolean> {
+  return await Deno.lstat(path).then(() => true, () => false);
+}
+
+/**
+ * Puts the tools into `directory`: busybox where this machine has a static one, else the machine's own.
+ *
+ * @returns Libraries they and the runtime need.
+ */
+async function copyTools(directory: string): Promise<readonly string[]> {
+  const isStatic = await exists(BUSYBOX) && (await librariesOf(BUSYBOX)).length === 0;
+  if (!isStatic) {
+    for (const name of TOOLS) await copyInto(directory, await toolPath(name), `/${name}`);
+    return await librariesOf(...TOOLS.map((name) => `${directory}/${name}`), Deno.execPath());
+  }
+  await copyInto(directory, BUSYBOX, "/busybox");
+  for (const name of TOOLS) await Deno.symlink("busybox", `${directory}/${name}`);
+  return await librariesOf(Deno.execPath());
+}
+
+async function toolPath(name: string): Promise<string> {
+  return await exists(`/bin/${name}`) ? `/bin/${name}` : `/usr/bin/${name}`;
 }
 
 export async function copyInto(root: string, path: string, as = path): Promise<void> {
@@ -30,11 +54,9 @@ export async function copyInto(root: string, path: string, as = path): Promise<v
   await Deno.copyFile(await Deno.realPath(path), target);
 }
 
-/** A root with a shell, two tools and the C library: the least a machine can have. */
+/** A root with a shell, two tools and the C library. */
 export async function makeBareRoot(root: string): Promise<void> {
-  await copyInto(root, BUSYBOX, "/bin/busybox");
-  for (const name of APPLETS) await Deno.symlink("busybox", `${root}/bin/${name}`);
-  for (const path of await runtimeLibraries()) await copyInto(root, path);
+  for (const path of await copyTools(`${root}/bin`)) await copyInto(root, path);
   for (const name of ["proc", "tmp", "media", "mnt", "mnt/target"]) await Deno.mkdir(`${root}/${name}`);
 }
 
@@ -42,10 +64,10 @@ export async function makeBareRoot(root: string): Promise<void> {
 export async function makeSkeleton(root: string): Promise<void> {
   await Deno.symlink("usr/bin", `${root}/bin`);
   for (const name of ["proc", "tmp", "media", "lib", "lib64"]) await Deno.mkdir(`${root}/${name}`);
-  for (const path of await runtimeLibraries()) {
-    const name = path.slice(path.lastIndexOf("/") + 1);
-    const link = path.startsWith("/lib64/") ? `/lib64/${name}` : `/lib/${name}`;
-    await Deno.symlink(`../usr/lib/${TRIPLET}/${name}`, root + link);
+  for await (const { name } of Deno.readDir(`${root}/usr/lib/${TRIPLET}`)) {
+    for (const place of ["lib", "lib64"]) {
+      await Deno.symlink(`../usr/lib/${TRIPLET}/${name}`, `${root}/${place}/${name}`);
+    }
   }
 }
 
@@ -98,20 +120,18 @@ function manifestOf(name: string, dependencies: readonly string[], sideEffects: 
   };
 }
 
-/** `busybox` and `libc`, from the files of this machine. */
+/** `tools` and `libc`, from the files of this machine. */
 async function packHostSoftware(directory: string): Promise<readonly string[]> {
-  const shell = `${directory}/stage-busybox`;
-  await copyInto(shell, BUSYBOX, "/usr/bin/busybox");
-  for (const name of APPLETS) await Deno.symlink("busybox", `${shell}/usr/bin/${name}`);
+  const tools = `${directory}/stage-tools`;
   const library = `${directory}/stage-libc`;
-  for (const path of await runtimeLibraries()) {
+  for (const path of await copyTools(`${tools}/usr/bin`)) {
     await copyInto(library, path, `/usr/lib/${TRIPLET}/${path.slice(path.lastIndexOf("/") + 1)}`);
   }
   const packed = [
-    await pack(directory, manifestOf("busybox", [], []), shell),
-    await pack(directory, manifestOf("libc", ["busybox"], ["ldconfig"]), library),
+    await pack(directory, manifestOf("tools", [], []), tools),
+    await pack(directory, manifestOf("libc", ["tools"], ["ldconfig"]), library),
   ];
-  for (const stage of [shell, library]) await Deno.remove(stage, { recursive: true });
+  for (const stage of [tools, library]) await Deno.remove(stage, { recursive: true });
   return packed;
 }
 
