@@ -59,7 +59,54 @@ Deno.test("build.ts gives equal bytes wherever the tree lies, and the result is 
   }
 });
 
-Deno.test("build.ts makes the aarch64 file from the aarch64 runtime", async () => {
+/** Where the cross-compiler's C library lies, for the emulator. */
+const AARCH64_LIBRARIES = "/usr/aarch64-linux-gnu";
+
+/** Takes the program out of an executable, as its head does, and runs it with its runtime under emulation. */
+async function runEmulated(file: Uint8Array, runtime: Uint8Array, directory: string): Promise<void> {
+  const emulator = "/usr/bin/qemu-aarch64-static";
+  for (const path of [emulator, `${AARCH64_LIBRARIES}/lib/libgcc_s.so.1`]) {
+    if (await Deno.stat(path).then(() => true, () => false)) continue;
+    console.log(`skipped: the aarch64 program was not run: there is no ${path}`);
+    return;
+  }
+  const [, start = "", size = ""] = /"\$self" (\d+) +(\d+) "\$1"/.exec(decoder.decode(file.subarray(0, 40_000))) ?? [];
+  const program = gunzipSync(file.subarray(Number(start) - 1, Number(start) - 1 + Number(size)));
+  const table: readonly (readonly [string, number])[] = JSON.parse(
+    decoder.decode(program.subarray(0, program.indexOf(10))),
+  );
+  await Deno.mkdir(`${directory}/root`, { recursive: true });
+  let offset = program.indexOf(10) + 1;
+  for (const [name, length] of table) {
+    await Deno.writeFile(`${directory}/${name}`, program.subarray(offset, offset + length));
+    offset += length;
+  }
+  await Deno.writeFile(`${directory}/deno`, runtime, { mode: 0o755 });
+  const leading = [
+    "-L",
+    AARCH64_LIBRARIES,
+    `${directory}/deno`,
+    "run",
+    "-q",
+    "--no-prompt",
+    "--no-lock",
+    "--no-remote",
+  ];
+  const permissions = [`--config=${directory}/permissions.json`, "-P=peipkg", `${directory}/main.js`];
+  const told: string[] = [];
+  for (const args of [["--version"], ["--root", `${directory}/root`, "list"]]) {
+    const { stdout, stderr } = await new Deno.Command(emulator, {
+      args: [...leading, ...permissions, ...args],
+      clearEnv: true,
+      env: { DENO_DIR: `${directory}/deno-dir`, NO_COLOR: "1" },
+    }).output();
+    told.push(decoder.decode(stdout) + decoder.decode(stderr));
+  }
+  assert.match(told[0] ?? "", /^peipkg \d+\.\d+\.\d+\n$/);
+  assert.equal(told[1], "no packages are installed\n");
+}
+
+Deno.test("build.ts makes the aarch64 file from the aarch64 runtime, and it runs", async () => {
   const work = await Deno.makeTempDir({ prefix: "peipkg-build-" });
   try {
     const { status, output, out } = await buildIn(`${work}/tree`, "--self-extracting", "--target", "aarch64");
@@ -73,6 +120,7 @@ Deno.test("build.ts makes the aarch64 file from the aarch64 runtime", async () =
     const runtime = new Uint8Array(gunzipSync(file.subarray(Number(start) - 1)));
     assert.equal(new DataView(runtime.buffer).getUint16(18, true), 183); // EM_AARCH64
     assert.equal(loaderOf(runtime), "/lib/ld-linux-aarch64.so.1");
+    await runEmulated(file, runtime, `${work}/run`);
   } finally {
     await Deno.remove(work, { recursive: true });
   }
