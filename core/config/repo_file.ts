@@ -10,7 +10,7 @@ import { compareBytes } from "../identity/safe_path.ts";
 import { isFingerprint } from "../identity/fingerprint.ts";
 import type { Directory } from "../system.ts";
 import { parseBaseUrl } from "./base_url.ts";
-import { nearestName } from "./settings.ts";
+import { nearestName } from "../identity/near_name.ts";
 import { CONFIGURATION_BYTES, readFlatToml, renderTomlEntry, type TomlEntry, type TomlValue } from "./toml.ts";
 
 export type SignaturePolicy = "required" | "optional";

@@ -4,6 +4,7 @@
  * answers an elevated question (C-CONF-05): none of them is consulted where such a question is asked.
  */
 import { PeipkgError, type Warning } from "../errors.ts";
+import { nearHint } from "../identity/near_name.ts";
 import { NO_LIMIT, type SettingDefinition, type SettingRaw, SETTINGS, type SettingType } from "./setting_table.ts";
 import { readFlatToml, type TomlEntry } from "./toml.ts";
 
@@ -358,38 +359,7 @@ function describe(type: SettingType): string {
 
 /** A hint naming the key that was probably meant, when one is close. */
 function nearMatch(key: string): { readonly hint?: string } {
-  const near = nearestName(key, SETTINGS.map((definition) => definition.key));
-  return near === undefined ? {} : { hint: `did you mean "${near}"?` };
-}
-
-/**
- * The name closest to a misspelt one, at most two edits away (three for long names).
- *
- * @returns `undefined` when nothing is close.
- */
-export function nearestName(text: string, names: readonly string[]): string | undefined {
-  const limit = text.length > 8 ? 3 : 2;
-  let best: string | undefined;
-  let distance = limit + 1;
-  for (const name of names) {
-    if (Math.abs(name.length - text.length) >= distance) continue;
-    const found = editDistance(text, name);
-    if (found < distance) [best, distance] = [name, found];
-  }
-  return best;
-}
-
-function editDistance(a: string, b: string): number {
-  let previous = Array.from({ length: b.length + 1 }, (_, column) => column);
-  for (let row = 1; row <= a.length; row++) {
-    const current = [row];
-    for (let column = 1; column <= b.length; column++) {
-      const replaced = (previous[column - 1] ?? 0) + (a[row - 1] === b[column - 1] ? 0 : 1);
-      current.push(Math.min(replaced, (previous[column] ?? 0) + 1, (current[column - 1] ?? 0) + 1));
-    }
-    previous = current;
-  }
-  return previous[b.length] ?? 0;
+  return nearHint(key, SETTINGS.map((definition) => definition.key));
 }
 
 function toSettings(values: ReadonlyMap<string, SettingValue>, input: SettingsInput): Settings {

@@ -2,7 +2,7 @@
  * The available set as the resolver asks for it: catalogue rows by name, loaded on demand and kept, each entry's
  * relations parsed once. What a plan does not lead to is never read.
  */
-import { nearestName } from "../config/settings.ts";
+import { nearestName } from "../identity/near_name.ts";
 import { parsePackageName } from "../identity/package_name.ts";
 import { parseArchitecture } from "../identity/architecture.ts";
 import { parseVersion } from "../identity/version.ts";

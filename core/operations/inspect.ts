@@ -5,6 +5,7 @@
 import { readRepositoryFiles, type RepositoryConfiguration, requireRepositories } from "../config/repo_file.ts";
 import { PeipkgError } from "../errors.ts";
 import type { Dependency, PackageRelation, Provides } from "../format/relations.ts";
+import { nearHint } from "../identity/near_name.ts";
 import { compareBytes } from "../identity/safe_path.ts";
 import { compareVersions, parseVersion } from "../identity/version.ts";
 import { checkCatalogue } from "../repository/cache.ts";
@@ -266,6 +267,7 @@ export function chooseRepositories(
       throw new PeipkgError("unknown-repository", `no enabled repository is named "${handle}"`, {
         rule: "E_REPO_UNKNOWN",
         repository: handle,
+        ...nearHint(handle, enabled.map((repository) => repository.handle)),
       });
     }
   }

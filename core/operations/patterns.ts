@@ -1,5 +1,6 @@
 /** Package operands that may be patterns: exact, or a glob when they hold `*`, `?` or `[` (cli.md section 11). */
 import { ruleError } from "../errors.ts";
+import { nearHint } from "../identity/near_name.ts";
 
 /** Whether an operand is a pattern rather than a name. */
 function isPattern(operand: string): boolean {
@@ -25,7 +26,7 @@ export function selectNames<Name extends string>(
       const message = isPattern(operand)
         ? `no installed package matches "${operand}"`
         : `"${operand}" is not installed`;
-      throw ruleError("E_NOT_INSTALLED", message, { package: operand });
+      throw ruleError("E_NOT_INSTALLED", message, { package: operand, ...nearHint(operand, names) });
     }
     for (const name of found) chosen.add(name);
   }

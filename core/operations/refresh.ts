@@ -5,6 +5,7 @@
  */
 import { readRepositoryFiles, type RepositoryConfiguration, requireRepositories } from "../config/repo_file.ts";
 import { PeipkgError, ruleError, type Warning } from "../errors.ts";
+import { nearHint } from "../identity/near_name.ts";
 import { writeCachedIndex } from "../repository/cache.ts";
 import { isUnsigned } from "../repository/documents.ts";
 import { warnClock, warnHighLimits } from "../repository/freshness.ts";
@@ -92,7 +93,10 @@ export function requireConfigured(
 ): RepositoryConfiguration {
   const found = configured.find((configuration) => configuration.handle === handle);
   if (found !== undefined) return found;
-  throw ruleError("E_REPO_UNKNOWN", `repository "${handle}" is not configured`, { repository: handle });
+  throw ruleError("E_REPO_UNKNOWN", `repository "${handle}" is not configured`, {
+    repository: handle,
+    ...nearHint(handle, configured.map((configuration) => configuration.handle)),
+  });
 }
 
 /**

@@ -6,6 +6,7 @@
  */
 import { ruleError } from "../errors.ts";
 import { type Architecture, isArchitecture } from "../identity/architecture.ts";
+import { nearHint } from "../identity/near_name.ts";
 import { isPackageName, type PackageName } from "../identity/package_name.ts";
 import { isSafePath } from "../identity/safe_path.ts";
 import { parseVersion, type Version } from "../identity/version.ts";
@@ -130,7 +131,8 @@ export function readInstalledPackage(database: Database, name: string): Installe
 export function requireInstalledPackage(database: Database | undefined, name: string): InstalledPackage {
   const found = database === undefined ? undefined : readInstalledPackage(database, name);
   if (found !== undefined) return found;
-  throw ruleError("E_NOT_INSTALLED", `"${name}" is not installed`, { package: name });
+  const names = database?.statement("SELECT name FROM package").all().map((row) => textOf(row, "name")) ?? [];
+  throw ruleError("E_NOT_INSTALLED", `"${name}" is not installed`, { package: name, ...nearHint(name, names) });
 }
 
 /** Manifest of an installed package, verbatim; parse it with the format room before using it (T-DB-10). */

@@ -25,6 +25,8 @@ export interface PackageSpec {
   readonly description?: string;
   readonly license?: string;
   readonly homepage?: string;
+  /** Further members of the manifest. */
+  readonly manifest?: Readonly<Record<string, unknown>>;
 }
 
 export type Runner = (args: readonly string[], options: CliOptions) => Promise<CliResult>;
@@ -190,5 +192,6 @@ function manifestOf(spec: PackageSpec): Record<string, unknown> {
       sd: bytes.toBase64({ omitPadding: true }),
     })),
     build: { timestamp: "2026-01-02T03:04:05Z", farm_id: "test", source_ref: `test:${spec.name}` },
+    ...spec.manifest,
   };
 }

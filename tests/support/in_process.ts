@@ -4,13 +4,26 @@
  */
 import { runProgram } from "../../cli/run.ts";
 import { PROGRAMS } from "../../cli/programs.ts";
-import { realSystem } from "../../mod.ts";
+import { realSystem, type System } from "../../mod.ts";
 import type { CliOptions, CliResult } from "./cli.ts";
 import { type RecordedTerminal, recordedTerminal } from "../cli/support/recorded_terminal.ts";
 
 export interface InProcessOptions extends CliOptions {
   /** Absent: `stdin` as an input that is no terminal, and outputs that are none. */
   readonly terminal?: RecordedTerminal;
+  /** How far ahead the clock is, in milliseconds. */
+  readonly clockAhead?: number;
+}
+
+/** The real system, but for its clock. */
+function systemAhead(milliseconds: number): System {
+  return new Proxy(realSystem(), {
+    get(target, key) {
+      if (key === "now") return () => target.now() + milliseconds;
+      const member: unknown = Reflect.get(target, key, target);
+      return typeof member === "function" ? member.bind(target) : member;
+    },
+  });
 }
 
 /** Runs a program to its end. */
@@ -24,7 +37,7 @@ export async function runInProcess(args: readonly string[], options: InProcessOp
     terminal,
     environment: new Map(Object.entries(options.env ?? {})),
     workingDirectory: () => options.cwd ?? "/",
-    system: () => Promise.resolve(realSystem()),
+    system: () => Promise.resolve(systemAhead(options.clockAhead ?? 0)),
     onSignal: () => {},
     monotonic: () => performance.now(),
   });
