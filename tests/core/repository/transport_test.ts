@@ -64,8 +64,10 @@ Deno.test("R-HTTP-01: fetchDocument() takes 200 for success and names any other 
     return error instanceof PeipkgError && error.detail.status === 404;
   });
   assert.deepEqual(scene.server.requests, ["hello", "missing"]); // R-HTTP-06: no retry on 404
-  scene.server.behaviours.set("hello", status("206 Partial Content"));
-  await assert.rejects(scene.fetch("hello"), fails("E_HTTP_STATUS"));
+  for (const line of ["206 Partial Content", "304 Not Modified", "204 No Content"]) {
+    scene.server.behaviours.set("hello", status(line));
+    await assert.rejects(scene.fetch("hello"), fails("E_HTTP_STATUS"));
+  }
 });
 
 Deno.test("R-HTTP-02: fetchDocument() stops at the limit, declared or not", async () => {
