@@ -1,5 +1,6 @@
 /**
- * Writes `tests/fixtures/rules.txt`: every rule id the specification defines, one per line, with its document.
+ * Writes `tests/fixtures/rules.txt`: every rule id the specification defines, one per line, with its document; and
+ * `tests/fixtures/codes.txt`: every row of its table of codes, as rule, class, code and reason (- for none).
  * Run by hand when the specification changes: `deno run -A tests/generate_rules.ts DIRECTORY-OF-THE-SPECIFICATION`.
  */
 const directory = Deno.args[0];
@@ -33,4 +34,11 @@ for (const name of DOCUMENTS) {
 }
 await Deno.mkdir("tests/fixtures", { recursive: true });
 await Deno.writeTextFile("tests/fixtures/rules.txt", lines.join("\n") + "\n");
-console.log(`${lines.length} rules`);
+const codes = (await Deno.readTextFile(`${directory}/codes.md`)).split("\n").flatMap((line) => {
+  const cells = line.split("|").map((cell) => cell.trim().replaceAll("`", ""));
+  // Six cells between the outer bars, the first a rule.
+  if (!line.startsWith("| `") || cells.length !== 8) return [];
+  return [cells.slice(1, 5).map((cell) => cell === "–" ? "-" : cell).join(" ")];
+});
+await Deno.writeTextFile("tests/fixtures/codes.txt", codes.join("\n") + "\n");
+console.log(`${lines.length} rules, ${codes.length} codes`);
