@@ -1,7 +1,14 @@
 /** Driven mode through the real process: a program reads events, answers questions, and may go away. */
 import assert from "node:assert/strict";
 import { spawn } from "../support/cli.ts";
-import { drive, type Driver, lastEvent as last, questionsOf as questions, warningsOf as warnings, yes } from "../support/drive.ts";
+import {
+  drive,
+  type Driver,
+  lastEvent as last,
+  questionsOf as questions,
+  warningsOf as warnings,
+  yes,
+} from "../support/drive.ts";
 import { exists, type PackageSpec, World } from "../support/e2e_world.ts";
 
 const tool = (version: string): PackageSpec => ({
