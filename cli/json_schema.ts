@@ -158,7 +158,14 @@ const PLAN_MEMBERS = {
   notes: TEXTS,
   held_back: listOf(record({ name: TEXT, version: TEXT, available: TEXT, reason: TEXT })),
   suggestions: listOf(record({ for: TEXT, name: TEXT, "constraint?": TEXT })),
-  claims: listOf(record({ role: TEXT, "from?": TEXT, "to?": TEXT })),
+  claims: listOf(
+    record({
+      role: TEXT,
+      "from?": TEXT,
+      "to?": TEXT,
+      "links?": listOf(record({ path: TEXT, "target?": TEXT, change: wordOf("create", "repoint", "remove") })),
+    }),
+  ),
   marks: listOf(record({ name: TEXT, automatic: YES_NO })),
   side_effects: TEXTS,
   download_size: WHOLE,
@@ -208,7 +215,16 @@ const EVENT_MEMBERS: readonly (readonly [event: string, members: Readonly<Record
   ["file", { path: TEXT, action: wordOf("written", "kept", "displaced", "removed"), "package?": TEXT }],
   ["warning", { code: TEXT, text: TEXT }],
   ["message", { text: TEXT }],
-  ["done", { summary: TEXT, "transaction?": WHOLE, "operations?": WHOLE, dry_run: YES_NO }],
+  [
+    "done",
+    {
+      summary: TEXT,
+      "transaction?": WHOLE,
+      "operations?": WHOLE,
+      "sd_overrides?": listOf(record({ path: TEXT, package: TEXT, state: wordOf("applied", "stored", "not-applied") })),
+      dry_run: YES_NO,
+    },
+  ],
   ["cancelled", { reason: wordOf("declined", "authorisation-declined", "modified-abort", "trust-declined") }],
 ];
 

@@ -103,6 +103,11 @@ export function planNotes(prepared: ShownChange): readonly string[] {
   ];
 }
 
+/** `             repoint  /usr/bin/registryd -> /usr/bin/altregd` below its claim (C-AUTO-08); escaped. */
+function linkLine({ path, target, change }: NonNullable<ClaimChange["links"]>[number]): string {
+  return escapeText(`             ${change.padEnd(7)}  ${path}${target === undefined ? "" : ` -> ${target}`}`);
+}
+
 /** The plan block, first line to last; escaped. */
 export function renderPlan(screen: Screen, prepared: ShownChange): readonly string[] {
   const { plan } = prepared;
@@ -110,7 +115,10 @@ export function renderPlan(screen: Screen, prepared: ShownChange): readonly stri
   const lines = [
     "the following changes will be made:",
     ...plan.operations.map((operation) => operationLine(screen, operation)),
-    ...prepared.claims.map((claim) => planLine("claim", claimText(claim))),
+    ...prepared.claims.flatMap((claim) => [
+      planLine("claim", claimText(claim)),
+      ...(screen.mode.verbose > 0 ? (claim.links ?? []).map(linkLine) : []),
+    ]),
     ...plan.marks.map((mark) => planLine("mark", escapeText(`${mark.name} ${reasonWord(mark.reason)}`))),
     ...plan.authorisations.map((authorisation) => `  ${elevated} ${escapeText(authorisationText(authorisation))}`),
     ...planNotes(prepared).map((note) => `  note: ${escapeText(note)}`),
@@ -181,7 +189,7 @@ export function planEvent(prepared: ShownChange): Readonly<Record<string, unknow
       name: suggestion.name,
       constraint: suggestion.constraint,
     })),
-    claims: prepared.claims.map(({ role, from, to }) => ({ role, from, to })),
+    claims: prepared.claims.map(({ role, from, to, links }) => ({ role, from, to, links })),
     marks: plan.marks.map(({ name, reason }) => ({ name, automatic: reason === "dependency" })),
     side_effects: prepared.sideEffects,
     download_size: prepared.downloadBytes,

@@ -118,7 +118,7 @@ function prepare(
     kind: "prepared",
     request,
     plan: shown,
-    claims: claims.map(({ role, from, to }) => ({ role, from, to })),
+    claims: claims.map(({ role, from, to, links }) => ({ role, from, to, links })),
     sideEffects: sideEffectsOf(
       plan,
       inputs,

@@ -116,11 +116,22 @@ export type ChangeRequest =
     readonly options: ChangeOptions;
   };
 
+/** What a holder change does to one link. */
+export interface ClaimLinkChange {
+  /** Logical path of the link. */
+  readonly path: string;
+  /** Logical path it will lead to; `undefined`: it goes. */
+  readonly target: string | undefined;
+  readonly change: "create" | "repoint" | "remove";
+}
+
 /** A holder change shown with the plan; `undefined`: unheld. */
 export interface ClaimChange {
   readonly role: string;
   readonly from: string | undefined;
   readonly to: string | undefined;
+  /** By path; in plans only. */
+  readonly links?: readonly ClaimLinkChange[];
 }
 
 /** A line of the plan's notes (C-PLAN-02), worded at the edge. */

@@ -2,11 +2,13 @@
 import type { Authorisation, Plan } from "../resolver/plan.ts";
 import type { Database } from "../store/database.ts";
 import { readInstalledPackage } from "../store/installed.ts";
+import { compareBytes } from "../identity/safe_path.ts";
+import { type LinkPlan, planLinks } from "../transaction/claims.ts";
 import { planHolders } from "../transaction/holders.ts";
 import { type ClaimRequest, type HolderChange, NO_CLAIM_REQUEST } from "../transaction/input.ts";
 import type { CandidateSet } from "./candidate_set.ts";
 import type { ChangeInputs } from "./change_inputs.ts";
-import type { ChangeRequest } from "./change_request.ts";
+import type { ChangeRequest, ClaimLinkChange } from "./change_request.ts";
 import { nameOf } from "./change_summary.ts";
 import { rankRepositories } from "./orphans.ts";
 import type { UndoSubject } from "./undo.ts";
@@ -47,6 +49,11 @@ export function claimRequestOf(
   }
 }
 
+/** A holder change with the links it makes, moves and takes away. */
+export interface PlannedClaim extends HolderChange {
+  readonly links: readonly ClaimLinkChange[];
+}
+
 /** Holder changes a plan leads to (C-AUTO-08). The transaction chooses again, from the packages themselves. */
 export function previewClaims(
   request: ChangeRequest,
@@ -55,8 +62,7 @@ export function previewClaims(
   candidates: CandidateSet,
   undo: UndoSubject | undefined,
   database: Database | undefined,
-): readonly HolderChange[] {
-  if (database === undefined) return [];
+): readonly PlannedClaim[] {
   const arriving = plan.operations.flatMap((operation) => {
     if (operation.kind === "remove") return [];
     const { name, hash } = operation.target;
@@ -65,13 +71,26 @@ export function previewClaims(
     if (relations === undefined) return [];
     return [{ name, relations, isNamed: operation.requested, isNew: operation.kind === "install" }];
   });
-  const { changes } = planHolders(database, {
+  const holders = planHolders(database, {
     arriving,
     touched: new Set(plan.operations.map(nameOf)),
     request: claimRequestOf(request, inputs, undo),
     allowCritical: request.options.allowCritical,
   });
-  return changes;
+  if (holders.changes.length === 0) return [];
+  const links = [...linkChanges(planLinks(database, holders))];
+  return holders.changes.map((change) => ({ ...change, links: links.filter(({ role }) => role === change.role) }));
+}
+
+/** What becomes of the links of the roles concerned, by path. */
+function* linkChanges({ wanted, recorded }: LinkPlan): Generator<ClaimLinkChange & { readonly role: string }> {
+  for (const [path, { role, target }] of [...wanted].sort(([a], [b]) => compareBytes(a, b))) {
+    const old = recorded.get(path)?.target;
+    if (old !== target) yield { role, path, target, change: old === undefined ? "create" : "repoint" };
+  }
+  for (const [path, { role }] of [...recorded].sort(([a], [b]) => compareBytes(a, b))) {
+    if (!wanted.has(path)) yield { role, path, target: undefined, change: "remove" };
+  }
 }
 
 /**

@@ -52,10 +52,12 @@ export function relativeTarget(path: string, target: string): string {
  *
  * @throws {PeipkgError} `collision` (`CLAIM_PATH_CONTESTED`), `format` (`E_LIMIT_CLAIMS`)
  */
-export function planLinks(database: Database, plan: HolderPlan): LinkPlan {
+export function planLinks(database: Database | undefined, plan: HolderPlan): LinkPlan {
   const recorded = new Map<string, ClaimLink>();
   const untouched = new Map<string, ClaimLink>();
-  for (const link of readClaimLinks(database)) (plan.roles.has(link.role) ? recorded : untouched).set(link.path, link);
+  for (const link of database === undefined ? [] : readClaimLinks(database)) {
+    (plan.roles.has(link.role) ? recorded : untouched).set(link.path, link);
+  }
   const wanted = new Map<string, ClaimLink>();
   for (const [role, holder] of plan.holders) {
     const own = plan.declarations.filter((entry) => entry.role === role);

@@ -77,11 +77,12 @@ export function declarationsOf(name: string, relations: Relations): readonly Rol
 /**
  * Chooses the holders.
  *
+ * @param database `undefined`: nothing is installed yet.
  * @throws {PeipkgError} `not-eligible` (`CLAIM_NOT_PROVIDER`), `unresolvable` (`CLAIM_AMBIGUOUS`), `not-held`
  * (`CLAIM_NOT_HELD`), `critical` (`CLAIM_REQUIRED`)
  * @see C-AUTO-01 to C-AUTO-07, C-CMD-02, C-CMD-03, C-WD-01 to C-WD-05
  */
-export function planHolders(database: Database, input: HolderInput): HolderPlan {
+export function planHolders(database: Database | undefined, input: HolderInput): HolderPlan {
   return new HolderChoice(database, input).plan();
 }
 
@@ -91,8 +92,9 @@ class HolderChoice {
   readonly #stored = new Map<string, readonly RoleDeclaration[]>();
   readonly #warnings: Warning[] = [];
 
-  constructor(readonly database: Database, readonly input: HolderInput) {
+  constructor(readonly database: Database | undefined, readonly input: HolderInput) {
     for (const { name, relations } of input.arriving) this.#arriving.set(name, declarationsOf(name, relations));
+    if (database === undefined) return;
     for (const { role, holder } of readHolders(database)) this.#before.set(role, holder);
   }
 
@@ -126,9 +128,11 @@ class HolderChoice {
   #declarations(role: string): readonly RoleDeclaration[] {
     const found: RoleDeclaration[] = [];
     for (const list of this.#arriving.values()) found.push(...list.filter((entry) => entry.role === role));
+    const { database } = this;
+    if (database === undefined) return found;
     const names = new Set<string>();
     for (const kind of ["provides", "dependency", "optional"] as const) {
-      for (const name of readRelatedPackages(this.database, role, kind)) names.add(name);
+      for (const name of readRelatedPackages(database, role, kind)) names.add(name);
     }
     for (const name of names) {
       if (this.input.touched.has(name) || this.#arriving.has(name)) continue;
@@ -146,7 +150,7 @@ class HolderChoice {
   }
 
   #readDeclarations(name: string): readonly RoleDeclaration[] {
-    const text = readManifestText(this.database, name);
+    const text = this.database === undefined ? undefined : readManifestText(this.database, name);
     // Most packages claim nothing; their manifests need not be parsed.
     if (text === undefined || !text.includes('"claims"')) return [];
     try {
