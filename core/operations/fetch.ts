@@ -2,11 +2,12 @@
  * Downloading without installing (C-FETCH-01): the files a later change will need, verified as that change would
  * verify them, into a directory or the package cache.
  */
+import type { ByteSource } from "../format/package_file.ts";
 import { PeipkgError, RULE_REASONS, type UnresolvableReason } from "../errors.ts";
 import { hostPath } from "../config/layout.ts";
 import { createNamedDirectory, isNamedDirectory, openNamedDirectory, writeNamedFile } from "./named_files.ts";
 import type { AcquiredPackage } from "../repository/acquire.ts";
-import { hashFile } from "../repository/byte_source.ts";
+import { hashFile, openByteSource } from "../repository/byte_source.ts";
 import { downloadName } from "../repository/package_download.ts";
 import type { Rejection } from "../resolver/derivation.ts";
 import type { CandidateIdentity } from "../resolver/plan.ts";
@@ -158,18 +159,21 @@ async function fetchInto(workspace: Workspace, planned: PlannedFetch, out: strin
   if (!isNamedDirectory(session, out)) throw new PeipkgError("io", `cannot write to "${out}": it is no directory`);
   using directory = openNamedDirectory(session, out);
   const place = (item: CandidateIdentity) => `${out.replace(/(?<=.)\/+$/, "")}/${fileName(item)}`;
-  const missing = planned.packages.filter((item) => !holds(directory, fileName(item), item.hash));
+  const present = new Set(planned.packages.filter((item) => holds(directory, fileName(item), item.hash)));
+  // The right digest says nothing about keys that were revoked since: what is kept is verified like the rest, from a
+  // copy in the cache, so that it need not be fetched for that.
+  for (const item of present) await copyToCache(workspace, directory, item);
   const acquired = new Map<string, AcquiredPackage>();
-  using _files = await acquire(workspace, planned, missing, acquired);
+  using _files = await acquire(workspace, planned, acquired);
   const files: FetchedFile[] = [];
   for (const item of planned.packages) {
     const found = acquired.get(item.name);
-    if (found !== undefined) {
+    if (found !== undefined && !present.has(item)) {
       await writeNamedFile(session, place(item), FILE_MODE, true, async (file) => {
         for await (const chunk of found.source.chunks()) file.write(chunk);
       });
     }
-    files.push(report(workspace, item, place(item), found === undefined));
+    files.push(report(workspace, item, place(item), present.has(item)));
   }
   return files;
 }
@@ -179,14 +183,14 @@ async function fetchIntoCache(workspace: Workspace, planned: PlannedFetch): Prom
   if (directory === undefined) throw new PeipkgError("internal", "the download directory was not created");
   const present = new Set(planned.packages.filter((item) => directory.status(downloadName(item.hash)) !== undefined));
   const acquired = new Map<string, AcquiredPackage>();
-  using _files = await acquire(workspace, planned, planned.packages, acquired);
+  using _files = await acquire(workspace, planned, acquired);
   const path = hostPath(workspace.layout, workspace.layout.cache);
   const files: FetchedFile[] = [];
   for (const item of planned.packages) {
     const found = acquired.get(item.name);
     // A `file:` repository is read where it is; asked for by name, its files are kept as downloads are.
     if (found !== undefined && directory.status(downloadName(item.hash)) === undefined) {
-      await keepDownload(directory, item.hash, found);
+      await keepDownload(directory, item.hash, found.source);
     }
     files.push(report(workspace, item, `${path}/packages/${downloadName(item.hash)}`, present.has(item)));
   }
@@ -196,11 +200,10 @@ async function fetchIntoCache(workspace: Workspace, planned: PlannedFetch): Prom
 async function acquire(
   workspace: Workspace,
   planned: PlannedFetch,
-  wanted: readonly CandidateIdentity[],
   into: Map<string, AcquiredPackage>,
 ): Promise<Disposable> {
   const architecture = workspace.read((database) => workspace.architecture(database));
-  const acquired = await acquirePlanned(workspace, planned.available, plannedOf(wanted), architecture);
+  const acquired = await acquirePlanned(workspace, planned.available, plannedOf(planned.packages), architecture);
   for (const item of acquired) {
     into.set(item.verified.manifest.name, item);
     for (const warning of item.warnings) workspace.warn(warning);
@@ -208,12 +211,19 @@ async function acquire(
   return { [Symbol.dispose]: () => acquired.forEach((item) => item[Symbol.dispose]()) };
 }
 
-async function keepDownload(directory: Directory, hash: string, item: AcquiredPackage): Promise<void> {
+async function copyToCache(workspace: Workspace, from: Directory, item: CandidateIdentity): Promise<void> {
+  using cache = workspace.openCache("packages", true);
+  if (cache === undefined || cache.status(downloadName(item.hash)) !== undefined) return;
+  using source = openByteSource(from.openFile(fileName(item)), item.name);
+  await keepDownload(cache, item.hash, source);
+}
+
+async function keepDownload(directory: Directory, hash: string, source: ByteSource): Promise<void> {
   const partial = `${hash}.part`;
   {
     using file = directory.appendFile(partial, CACHE_MODE);
     file.truncate(0);
-    for await (const chunk of item.source.chunks()) file.write(chunk);
+    for await (const chunk of source.chunks()) file.write(chunk);
     file.sync();
   }
   directory.rename(partial, directory, downloadName(hash));

@@ -13,6 +13,8 @@ export interface InProcessOptions extends CliOptions {
   readonly terminal?: RecordedTerminal;
   /** How far ahead the clock is, in milliseconds. */
   readonly clockAhead?: number;
+  /** The world in place of the real one; its clock is its own. */
+  readonly system?: System;
 }
 
 /** The real system, but for its clock. */
@@ -37,7 +39,7 @@ export async function runInProcess(args: readonly string[], options: InProcessOp
     terminal,
     environment: new Map(Object.entries(options.env ?? {})),
     workingDirectory: () => options.cwd ?? "/",
-    system: () => Promise.resolve(systemAhead(options.clockAhead ?? 0)),
+    system: () => Promise.resolve(options.system ?? systemAhead(options.clockAhead ?? 0)),
     onSignal: () => {},
     monotonic: () => performance.now(),
   });
