@@ -45,6 +45,8 @@ export class Diff {
   readonly changes: ChangeSet = emptyChangeSet();
   /** Directories to be made, for membership tests. */
   readonly #made = new Set<string>();
+  /** Answers of `#isObstructed()`. */
+  readonly #obstructed = new Map<string, boolean>();
   /** Paths that change from file to directory: everything below is staged inside (T-DIFF-08). */
   readonly stagedRoots = new Map<string, FileOperation>();
   /** Directories displaced as a whole (T-DIFF-07): what is below gets no operation of its own. */
@@ -62,12 +64,29 @@ export class Diff {
   addArrivals(): void {
     const { scope } = this.context;
     for (const [path, from] of [...scope.arrivingDirectories].sort(byPath)) {
-      this.#arriveDirectory(path, from.operation, from.content.name);
+      if (!this.#isObstructed(path, from.content.name)) this.#arriveDirectory(path, from.operation);
     }
     for (const from of scope.arriving) {
       this.changes.byEntry.set(from.content, new Array<FileOperation | undefined>(from.content.entries.length));
     }
-    for (const [path, arrival] of scope.arrivals) this.#arrive(path, arrival);
+    for (const [path, arrival] of scope.arrivals) {
+      if (!this.#isObstructed(parentPath(path), arrival.package.content.name)) this.#arrive(path, arrival);
+    }
+  }
+
+  /** T-COLL-03, T-DB-12: whether a package that stays has a file or link where a directory is needed. */
+  #isObstructed(directory: string, name: string): boolean {
+    if (directory === "/") return false;
+    const known = this.#obstructed.get(directory);
+    if (known !== undefined) return known;
+    let isObstructed = this.#isObstructed(parentPath(directory), name);
+    const owner = isObstructed ? undefined : this.stayingOwner(directory);
+    if (owner !== undefined && owner.type !== "dir") {
+      isObstructed = true;
+      this.context.obstacles.add("FILE_CONFLICT", directory, name, owner.package);
+    }
+    this.#obstructed.set(directory, isObstructed);
+    return isObstructed;
   }
 
   warn(warning: Warning): void {
@@ -146,13 +165,8 @@ export class Diff {
     return this.context.pool.need(parentPath(path)).readLink(baseName(path));
   }
 
-  #arriveDirectory(path: string, operation: number, name: string): void {
-    const { scope, obstacles } = this.context;
-    const owner = this.stayingOwner(path);
-    if (owner !== undefined && owner.type !== "dir") {
-      obstacles.add("FILE_CONFLICT", path, name, owner.package); // T-COLL-03, T-DB-12
-      return;
-    }
+  #arriveDirectory(path: string, operation: number): void {
+    const { scope } = this.context;
     const old = scope.leavingFiles.get(path);
     if (old === undefined || this.rootOf(path) !== undefined) return this.makeDirectory(path, operation);
     const found = this.found(path);
