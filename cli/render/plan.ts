@@ -189,7 +189,12 @@ export function planEvent(prepared: ShownChange): Readonly<Record<string, unknow
       name: suggestion.name,
       constraint: suggestion.constraint,
     })),
-    claims: prepared.claims.map(({ role, from, to, links }) => ({ role, from, to, links })),
+    claims: prepared.claims.map(({ role, from, to, links }) => ({
+      role,
+      from,
+      to,
+      links: links?.map(({ path, target, change }) => ({ path, target, change })),
+    })),
     marks: plan.marks.map(({ name, reason }) => ({ name, automatic: reason === "dependency" })),
     side_effects: prepared.sideEffects,
     download_size: prepared.downloadBytes,
