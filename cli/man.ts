@@ -38,7 +38,7 @@ const ENVIRONMENT: readonly (readonly [string, string])[] = [
 ];
 
 /** Closed: a key without a text is a type error. */
-const REPOSITORY_KEY_TEXTS: Readonly<Record<(typeof REPOSITORY_KEYS)[number], string>> = {
+export const REPOSITORY_KEY_TEXTS: Readonly<Record<(typeof REPOSITORY_KEYS)[number], string>> = {
   base_url: "required: https://, http:// (only with allow_insecure_transport) or file:///absolute/path",
   mirrors: "further base URLs with the same content, tried for each file in this order after base_url",
   priority: "rank, positive, lower is stronger (default 50)",

@@ -28,7 +28,8 @@ export interface FileList {
   readonly hashes: readonly string[];
 }
 
-const KIND: DocumentKind = {
+/** A file list and the fields read of it. */
+export const FILE_LIST_DOCUMENT: DocumentKind = {
   document: "files",
   shape: shapeOf(["schema_version", "algorithm"], { entries: { elements: shapeOf(["path", "size", "hash"]) } }),
 };
@@ -46,14 +47,20 @@ export function parseFileList(bytes: Uint8Array, warn?: Warn): FileList {
     throw ruleError(
       "E_LIMIT_METADATA",
       `cannot read the files document: it has ${bytes.length} bytes, limit is ${LIMITS.filesDocumentBytes}`,
-      KIND,
+      FILE_LIST_DOCUMENT,
     );
   }
   const paths: string[] = [];
   const sizes: number[] = [];
   const hashes: string[] = [];
-  const top: Place = { object: new JsonObject([], []), kind: KIND, parent: undefined, field: "", index: -1 };
-  const place = readDocument(bytes, KIND, {
+  const top: Place = {
+    object: new JsonObject([], []),
+    kind: FILE_LIST_DOCUMENT,
+    parent: undefined,
+    field: "",
+    index: -1,
+  };
+  const place = readDocument(bytes, FILE_LIST_DOCUMENT, {
     field: "entries",
     visit(value, index) {
       const entry = elementPlace(top, "entries", value, index);

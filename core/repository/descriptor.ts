@@ -41,7 +41,9 @@ export interface Descriptor {
 }
 
 const POINTER = shapeOf(["url", "signature_url"]);
-const DESCRIPTOR: DocumentKind = {
+
+/** A descriptor and the fields read of it. */
+export const DESCRIPTOR_DOCUMENT: DocumentKind = {
   document: "descriptor",
   syntaxRule: "E_DESC_JSON",
   fieldRule: "E_DESC_FIELD",
@@ -64,7 +66,7 @@ const STATUSES: readonly KeyStatus[] = ["active", "transitioning", "revoked"];
  * `E_DESC_NO_ACTIVE_KEY`, `E_FINGERPRINT`, `E_KEY_STATUS`, `E_KEY_VALID_UNTIL`, `E_SCHEMA_VERSION`, `E_ALGORITHM`)
  */
 export function parseDescriptor(bytes: Uint8Array): Descriptor {
-  const place = readDocument(bytes, DESCRIPTOR);
+  const place = readDocument(bytes, DESCRIPTOR_DOCUMENT);
   checkSchemaVersion(place); // R-DESC-03
   const repo = readObject(place, "repo");
   const signing = readObject(repo, "signing");

@@ -77,7 +77,9 @@ const ENTRY: Shape = shapeOf([
   "size_installed",
   "url",
 ], { ...DETAILS, hash: shapeOf(["algorithm", "value"]) });
-const INDEX: DocumentKind = {
+
+/** An index and the fields read of it. */
+export const INDEX_DOCUMENT: DocumentKind = {
   document: "index",
   syntaxRule: "E_INDEX_JSON",
   fieldRule: "E_INDEX_FIELD",
@@ -86,10 +88,16 @@ const INDEX: DocumentKind = {
     packages: { elements: ENTRY },
   }),
 };
-const STORED_DETAILS: DocumentKind = { ...INDEX, shape: shapeOf([], DETAILS) };
+const STORED_DETAILS: DocumentKind = { ...INDEX_DOCUMENT, shape: shapeOf([], DETAILS) };
 const HASH_REGEXP = /^[0-9a-f]{64}$/;
 /** Entries are visited before their document is complete, so their place hangs below this one. */
-const INDEX_PLACE: Place = { object: new JsonObject([], []), kind: INDEX, parent: undefined, field: "", index: -1 };
+const INDEX_PLACE: Place = {
+  object: new JsonObject([], []),
+  kind: INDEX_DOCUMENT,
+  parent: undefined,
+  field: "",
+  index: -1,
+};
 
 /**
  * Parses an index whose signature was verified over the same bytes.
@@ -101,7 +109,7 @@ export function parseIndex(bytes: Uint8Array, expected: IndexExpectation): Index
   const packages: NewCataloguePackage[] = [];
   const order = new OrderCheck(expected);
   let entryFailure: unknown;
-  const place = readDocument(bytes, INDEX, {
+  const place = readDocument(bytes, INDEX_DOCUMENT, {
     field: "packages",
     visit(element, index) {
       if (entryFailure !== undefined) return;
