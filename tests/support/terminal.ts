@@ -13,6 +13,10 @@ export interface TerminalResult {
 export interface TerminalOptions extends Pick<CliOptions, "program" | "cwd" | "env"> {
   /** Text a question ends with; an answer is typed each time it appears at the end of the screen. */
   readonly promptEnd?: RegExp;
+  /** Ctrl-C is typed when this is settled, whatever is on the screen. */
+  readonly interruptAfter?: Promise<unknown>;
+  /** Size of the terminal, in columns. */
+  readonly columns?: number;
 }
 
 const PROMPT_END = /\[(?:y\/N|r\/k\/A)\] $/;
@@ -29,7 +33,8 @@ export async function runAtTerminal(
   answers: readonly string[],
   options: TerminalOptions = {},
 ): Promise<TerminalResult> {
-  const command = [...commandLine(options.program ?? "peipkg"), ...args].map(quote).join(" ");
+  const words = [...commandLine(options.program ?? "peipkg"), ...args].map(quote).join(" ");
+  const command = options.columns === undefined ? words : `stty cols ${options.columns}; exec ${words}`;
   const child = new Deno.Command("script", {
     args: ["-q", "-e", "-c", command, "/dev/null"],
     clearEnv: true,
@@ -41,6 +46,7 @@ export async function runAtTerminal(
   }).spawn();
   const writer = child.stdin.getWriter();
   const decoder = new TextDecoder();
+  void options.interruptAfter?.then(() => writer.write(new TextEncoder().encode("\x03")));
   const promptEnd = options.promptEnd ?? PROMPT_END;
   let screen = "";
   let answered = 0;
