@@ -394,16 +394,28 @@ class BackupReader {
 class Fingerprints {
   readonly #hashes = new Map<string, Sha256>();
   readonly #encoder = new TextEncoder();
+  /** Rows of one package follow each other: they are hashed together, which costs a tenth. */
+  #name: string | undefined;
+  #text = "";
 
   add(row: DumpRow): void {
     const name = packageOf(row);
     if (name === undefined) return;
-    let hash = this.#hashes.get(name);
-    if (hash === undefined) this.#hashes.set(name, hash = createSha256());
-    hash.update(this.#encoder.encode(rowLine(row)));
+    if (name !== this.#name || this.#text.length > READ_BYTES) this.#flush();
+    this.#name = name;
+    this.#text += rowLine(row);
   }
 
   finish(): ReadonlyMap<string, string> {
+    this.#flush();
     return new Map([...this.#hashes].map(([name, hash]) => [name, hash.hex()]));
+  }
+
+  #flush(): void {
+    if (this.#name === undefined) return;
+    let hash = this.#hashes.get(this.#name);
+    if (hash === undefined) this.#hashes.set(this.#name, hash = createSha256());
+    hash.update(this.#encoder.encode(this.#text));
+    this.#text = "";
   }
 }

@@ -6,7 +6,7 @@
  * indexes and fetched again. Repository state is carried but merged by its own rules (C-BACKUP-03); the caller takes
  * it from the rows with `repositoryStates()`.
  */
-import { corrupt, type Database, type Row, type SqlValue } from "./database.ts";
+import { corrupt, type Database, type Row, type SqlValue, type Statement } from "./database.ts";
 import { type RepositoryState, repositoryStateOf } from "./repository_state.ts";
 
 /** A stored value as it travels; integers that are no safe numbers keep their digits. */
@@ -213,6 +213,7 @@ export class DumpRestore {
   /** Transactions whose rows are taken from the backup. */
   readonly #added = new Set<number>();
   readonly #seen = new Set<number>();
+  readonly #insertions = new Map<string, Statement>();
 
   constructor(database: Database) {
     this.#database = database;
@@ -269,9 +270,13 @@ export class DumpRestore {
   }
 
   #insert({ name, columns }: DumpTable, values: readonly DumpValue[]): void {
-    const places = columns.map(() => "?").join(", ");
-    this.#database.statement(`INSERT INTO ${name} (${columns.join(", ")}) VALUES (${places})`)
-      .run(...values.map(fromDump));
+    let insertion = this.#insertions.get(name);
+    if (insertion === undefined) {
+      const places = columns.map(() => "?").join(", ");
+      insertion = this.#database.statement(`INSERT INTO ${name} (${columns.join(", ")}) VALUES (${places})`);
+      this.#insertions.set(name, insertion);
+    }
+    insertion.run(...values.map(fromDump));
   }
 }
 
