@@ -38,7 +38,7 @@ Deno.test("A-SDP-03: the official repository is not asked about, a local file al
   assert.equal(concerns({ dacl: [{ sid: SYSTEM }] }, { kind: "local-file" }), 1);
 });
 
-Deno.test("A-SDP-04, A-SDP-05: only grants to well-known or listed principals pass", () => {
+Deno.test("F-SDP-04, A-SDP-04, A-SDP-05: only grants to well-known or listed principals pass", () => {
   assert.equal(concerns({ owner: SYSTEM, dacl: [{ sid: ADMINISTRATORS, mask: FULL }, { sid: USERS }] }), 0);
   assert.equal(concerns({ dacl: [{ sid: DOMAIN_USER }] }), 1);
   const listed: DescriptorSource = { kind: "repository", trust: { isAllowed: true, allowedSids: [DOMAIN_USER] } };

@@ -97,7 +97,7 @@ async function refusal(promise: Promise<unknown>): Promise<PeipkgError> {
 
 // --- Application on a kernel that has it -------------------------------------------------------------------------
 
-Deno.test("A-SDA-10, A-SDA-11, A-SDA-12, A-SDA-17: objects are made with their descriptor, others inherit", async () => {
+Deno.test("F-SDP-01, A-SDA-10, A-SDA-11, A-SDA-12, A-SDA-17: objects are made with their descriptor, others inherit", async () => {
   using world = kacs();
   const calls: string[] = [];
   world.control(new FaultControl((_, call, path) => void calls.push(`${call} ${path}`)));
@@ -144,7 +144,7 @@ Deno.test("A-SDA-12, A-SDA-13: a directory that is there gets exactly the compon
   assert.equal(row.length, 1);
 });
 
-Deno.test("A-SDA-15, FP-21: a kernel that refuses fails the transaction and everything is as before", async () => {
+Deno.test("F-SDP-06, A-SDA-15, FP-21: a kernel that refuses fails the transaction and everything is as before", async () => {
   using world = kacs({ "/usr/lib/demo/": "", "/usr/lib/first/": "" });
   for (const path of ["/usr/lib/demo", "/usr/lib/first"]) {
     const node = world.fileSystem.node(path);
@@ -372,7 +372,7 @@ Deno.test("A-SDP-03, A-SDP-09, A-SDP-12: gate 1 refuses the package and names th
   }
 });
 
-Deno.test("A-SDP-01, A-SDP-02, A-SDP-04, A-AUTH-02: each path that needs it is shown and asked on its own", async () => {
+Deno.test("F-SDP-02, A-SDP-01, A-SDP-02, A-SDP-04, A-AUTH-02: each path that needs it is shown and asked on its own", async () => {
   using world = kacs();
   const operator = new Operator();
   const spec = demo({ "usr/bin/demo": OPEN, "usr/lib/demo": CLOSED, "usr/lib/demo/tool": TO_USER }, {
@@ -386,7 +386,7 @@ Deno.test("A-SDP-01, A-SDP-02, A-SDP-04, A-AUTH-02: each path that needs it is s
   assert.equal(operator.questions[0]?.pending?.length, 2);
 });
 
-Deno.test("A-SDP-03: the official repository is applied and reported without a question", async () => {
+Deno.test("F-SDP-03, A-SDP-03: the official repository is applied and reported without a question", async () => {
   using world = kacs();
   const report = await world.run([{ kind: "install", package: demo({ "usr/bin/demo": OPEN }) }], OPTIONS);
   assert.deepEqual(report.descriptors.map(({ path }) => path), ["/usr/bin/demo"]);
@@ -457,7 +457,7 @@ Deno.test("A-SDP-11, T-COLL-15: reserved places are refused for everyone", async
   }
 });
 
-Deno.test("A-SDP-10, A-THREAT-30: what a package's directory passes on is judged with the newcomer's key", async () => {
+Deno.test("F-SDP-05, A-SDP-10, A-THREAT-30: what a package's directory passes on is judged with the newcomer's key", async () => {
   const shared = descriptor({ dacl: [{ sid: USER, mask: FULL, flags: INHERITABLE }] });
   const base = demo({ "usr/lib/demo": shared });
   const plugin = (repository: string | null, files = { "/usr/lib/demo/plug/in": "p" }): PackageSpec => ({
