@@ -8,6 +8,9 @@ function tell(screen: Screen, result: RefreshResult): void {
   const name = escapeText(result.name);
   if (result.result === "failed") {
     screen.aside(`${screen.mode.program}: refreshing "${name}" failed: ${escapeText(result.error.message)}`);
+    const { code, detail: { hint } } = result.error;
+    // R-TRANS-04: a refresh never asks, and says who does.
+    if (code === "authorisation-required" && hint !== undefined) screen.aside(escapeText(hint));
     return;
   }
   const tail = result.result === "unchanged" && screen.mode.verbose > 0 ? " (no newer index)" : "";

@@ -2,6 +2,7 @@
  * A request and a snapshot → what is shown before the questions. Synchronous and read-only: it runs inside one read
  * snapshot while planning, and again under the writer lock to see whether the plan still stands (T-PLAN-04).
  */
+import { ruleError } from "../errors.ts";
 import type { Architecture } from "../identity/architecture.ts";
 import { parseProvidedVersion } from "../identity/version.ts";
 import type { Rejection } from "../resolver/derivation.ts";
@@ -53,9 +54,11 @@ export function solveChange(
     retained: undo?.candidates ?? [],
   });
   if (request.kind === "claim") return { answer: NO_OPERATIONS, installed, candidates };
+  const requests = requestsOf(request, inputs, undo, installed, unusedOptions(workspace, request, database));
+  if (request.kind === "import") requireOffered(requests, candidates);
   const problem: ResolutionProblem = {
     operation: operationOf(request),
-    requests: requestsOf(request, inputs, undo, installed, unusedOptions(workspace, request, database)),
+    requests,
     primaryArchitecture: architecture,
     repositories: database === undefined ? [] : rankRepositories(workspace, database),
     available: candidates,
@@ -153,6 +156,22 @@ function installRequests(
     }];
   });
   return [...files, ...names];
+}
+
+/**
+ * C-EXPORT-02: names nobody offers are all reported; a single one is for the resolver to explain.
+ *
+ * @throws {PeipkgError} `unresolvable` (`E_NO_CANDIDATE`)
+ */
+function requireOffered(requests: readonly Request[], candidates: CandidateSet): void {
+  const missing = requests.flatMap((request) =>
+    request.kind === "install" && candidates.named(request.name).length === 0 ? [request.name] : []
+  );
+  if (missing.length < 2) return;
+  throw ruleError("E_NO_CANDIDATE", `no repository offers ${missing.length} of the packages listed`, {
+    packages: missing,
+    lines: missing,
+  });
 }
 
 /** C-EXPORT-02: what is missing is installed; `--exact` wants the listed versions, `--prune` removes the rest. */
