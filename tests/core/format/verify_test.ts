@@ -381,3 +381,45 @@ Deno.test("replayPackage() lets a visitor's own failure through unchanged", asyn
   };
   await assert.rejects(replayPackage(sourceOf(bytes), result, visitor), failure);
 });
+
+/** A zstd frame of stored and repeated blocks: repeated bytes cost almost nothing. */
+function storedFrame(parts: readonly (Uint8Array | { readonly byte: number; readonly count: number })[]): Uint8Array {
+  const blockBytes = 128 * 1024;
+  const blocks: Uint8Array[] = [];
+  const header = (type: 0 | 1, size: number) =>
+    Uint8Array.of(type << 1 | (size & 31) << 3, size >> 5 & 255, size >> 13);
+  for (const part of parts) {
+    const length = part instanceof Uint8Array ? part.length : part.count;
+    for (let at = 0; at < length; at += blockBytes) {
+      const size = Math.min(blockBytes, length - at);
+      if (part instanceof Uint8Array) blocks.push(header(0, size), part.subarray(at, at + size));
+      else blocks.push(header(1, size), Uint8Array.of(part.byte));
+    }
+  }
+  // magic, no content size and no checksum, a window of 1 MiB; at the end an empty last block
+  return Buffer.concat([Uint8Array.of(0x28, 0xb5, 0x2f, 0xfd, 0, 0x50), ...blocks, Uint8Array.of(1, 0, 0)]);
+}
+
+Deno.test("T-VERIFY-06: the second pass stops at its bounds, whatever the file has become", async () => {
+  const content = "x".repeat(64 * 1024);
+  const payload = DEMO_PAYLOAD.map((entry) => entry.content === undefined ? entry : { ...entry, content });
+  const tar = new Uint8Array(zstdDecompressSync(await buildPackage({ payload, sign: false })));
+  const options = await verifyOptions({ trust: { kind: "local-file" } });
+  const file = storedFrame([tar]);
+  const result = await verifyPackage(sourceOf(file), options);
+  const upToContent = tar.subarray(0, tar.length - 1024 - content.length);
+  const bomb = storedFrame([upToContent, { byte: 0x78, count: content.length }, { byte: 0, count: 420 * 1024 * 1024 }]);
+  assert.ok(bomb.length < file.length);
+  const failures: unknown[] = [];
+  for (const changed of [bomb, Buffer.concat([file, Uint8Array.of(0)])]) {
+    await replayPackage(sourceOf(changed), result, { entry: () => false, data() {}, end() {} }).catch((failure) => {
+      failures.push(failure);
+    });
+  }
+  const [tooMuch, grown] = failures;
+  assert.ok(tooMuch instanceof PeipkgError && grown instanceof PeipkgError);
+  assert.deepEqual([tooMuch.detail.rule, grown.detail.rule], ["E_LOCAL_CHANGED", "E_LOCAL_CHANGED"]);
+  assert.match(grown.message, /it has grown$/);
+  const { cause } = tooMuch.detail;
+  assert.ok(cause instanceof PeipkgError && cause.detail.rule === "E_LIMIT_DECOMPRESSED");
+});
