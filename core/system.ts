@@ -152,6 +152,8 @@ export interface RootDirectory extends Disposable {
    * on a kernel without KACS; each is worth one `W_DIR_OWNER` (T-PATH-09).
    */
   readonly foreignDirectories: readonly string[];
+  /** Descriptors this process may have open at once, where that is known (T-PATH-07). */
+  readonly descriptorLimit?: number | undefined;
 }
 
 /** Components of a security descriptor, as bits (A-SDA): owner 1, group 2, DACL 4, SACL 8, label 16. */

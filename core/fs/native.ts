@@ -447,15 +447,16 @@ export function closeOnExec(descriptor: number): void {
   libc().fcntl(descriptor, F_SETFD, FD_CLOEXEC);
 }
 
-/** Raises the soft limit of open descriptors to the hard one (T-PATH-07). */
-export function raiseDescriptorLimit(): void {
+/** Raises the soft limit of open descriptors to the hard one (T-PATH-07). @returns The limit that holds then. */
+export function raiseDescriptorLimit(): number | undefined {
   const { getrlimit, setrlimit } = libc();
-  if (outcome(getrlimit(RLIMIT_NOFILE, structure)) < 0) return;
+  if (outcome(getrlimit(RLIMIT_NOFILE, structure)) < 0) return undefined;
+  const soft = structureView.getBigUint64(0, true);
   const hard = structureView.getBigUint64(8, true);
-  if (structureView.getBigUint64(0, true) === hard) return;
+  if (soft === hard) return Number(hard);
   structureView.setBigUint64(0, hard, true);
   // A refusal leaves the soft limit: fewer directories stay pinned, nothing else changes.
-  outcome(setrlimit(RLIMIT_NOFILE, structure));
+  return Number(outcome(setrlimit(RLIMIT_NOFILE, structure)) < 0 ? soft : hard);
 }
 
 // --- Calls of Peios, described in peios.ts -------------------------------------------------------------------------

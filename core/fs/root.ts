@@ -53,7 +53,7 @@ export interface RootOptions {
  * @see T-PATH-01, T-PATH-07
  */
 export function openRoot(path: string, options: RootOptions = {}): RootDirectory {
-  native.raiseDescriptorLimit();
+  const descriptorLimit = native.raiseDescriptorLimit();
   const descriptor = checked(native.openAt(AT_CWD, path, OPEN.readOnly | OPEN.directory), "openat", path);
   const tree = new Tree(descriptor, options.withoutOpenat2 === true);
   try {
@@ -62,7 +62,7 @@ export function openRoot(path: string, options: RootOptions = {}): RootDirectory
     native.closeDescriptor(descriptor);
     throw error;
   }
-  return new NativeRoot(path, descriptor, tree);
+  return new NativeRoot(path, descriptor, tree, descriptorLimit);
 }
 
 /** Opens a regular file the operator named; links are followed, a FIFO does not block. */
@@ -114,7 +114,7 @@ class NativeRoot implements RootDirectory {
   readonly #tree: Tree;
   #descriptor: number;
 
-  constructor(path: string, descriptor: number, tree: Tree) {
+  constructor(path: string, descriptor: number, tree: Tree, readonly descriptorLimit: number | undefined) {
     this.path = path;
     this.#descriptor = descriptor;
     this.#tree = tree;

@@ -10,8 +10,12 @@ import type { Directory, RootDirectory } from "../system.ts";
 import { parentPath } from "./names.ts";
 import { hasErrno } from "./failures.ts";
 
-/** Descriptors kept open at most; beside these a transaction needs only a handful. */
+/** Descriptors kept open at most. */
 const OPEN_MAX = 4096;
+/** The share of all descriptors a pool takes; packages, database and runtime need some too. */
+const SHARE = 0.5;
+/** The directories handed out last stay open whatever happens: a caller still works with them. */
+const HELD = 8;
 
 interface Identity {
   readonly device: bigint;
@@ -26,9 +30,11 @@ export class DirectoryPool implements Disposable {
   readonly #absent = new Set<string>();
   #limit: number;
   #last: Directory | undefined;
+  readonly #held: (Directory | undefined)[] = new Array(HELD).fill(undefined);
+  #turn = 0;
 
   constructor(readonly root: RootDirectory, limit = OPEN_MAX) {
-    this.#limit = limit;
+    this.#limit = Math.min(limit, Math.max(HELD, Math.floor((root.descriptorLimit ?? Infinity) * SHARE)));
   }
 
   /**
@@ -42,7 +48,7 @@ export class DirectoryPool implements Disposable {
     // Operations come sorted by path, so most of them repeat the directory of the one before.
     if (this.#last?.path === path) return this.#last;
     const pinned = this.#open.get(path);
-    if (pinned !== undefined) return this.#last = this.#touch(path, pinned);
+    if (pinned !== undefined) return this.#hold(this.#touch(path, pinned));
     if (this.#absent.has(path)) return undefined;
     if (path !== "/" && this.#absent.has(parentPath(path))) {
       this.#absent.add(path);
@@ -54,7 +60,7 @@ export class DirectoryPool implements Disposable {
       this.#absent.add(path);
       return undefined;
     }
-    return this.#last = this.#pin(path, directory);
+    return this.#hold(this.#pin(path, directory));
   }
 
   /** Opens a directory that must exist. */
@@ -98,6 +104,12 @@ export class DirectoryPool implements Disposable {
     return this.open(path) === undefined;
   }
 
+  #hold(directory: Directory): Directory {
+    this.#held[this.#turn] = directory;
+    this.#turn = (this.#turn + 1) % HELD;
+    return this.#last = directory;
+  }
+
   #touch(path: string, directory: Directory): Directory {
     // Re-insertion is only worth its price when something may have to be closed.
     if (this.#open.size * 2 > this.#limit) {
@@ -113,9 +125,9 @@ export class DirectoryPool implements Disposable {
         return this.root.openDirectory(path);
       } catch (error) {
         // The process may use fewer descriptors than the limit says: make room and go on with less.
-        if (!hasErrno(error, "EMFILE", "ENFILE") || this.#open.size < 2) throw error;
+        if (!hasErrno(error, "EMFILE", "ENFILE")) throw error;
         this.#limit = Math.max(1, this.#open.size >> 1);
-        this.#shrink();
+        if (!this.#shrink()) throw error;
       }
     }
   }
@@ -132,13 +144,17 @@ export class DirectoryPool implements Disposable {
     return directory;
   }
 
-  #shrink(): void {
+  /** Closes what was used longest ago until the limit holds. @returns whether anything was closed. */
+  #shrink(): boolean {
+    let hasClosed = false;
     for (const [path, directory] of this.#open) {
-      if (this.#open.size < this.#limit) return;
+      if (this.#open.size < this.#limit) break;
+      if (this.#held.includes(directory)) continue;
       this.#open.delete(path);
-      if (this.#last === directory) this.#last = undefined;
       directory[Symbol.dispose]();
+      hasClosed = true;
     }
+    return hasClosed;
   }
 
   [Symbol.dispose](): void {
