@@ -96,6 +96,7 @@ async function benchExecutable(context: Context, scratch: string): Promise<void>
     log(`without the one-file executable: deno task build makes ${executable}`);
     return;
   }
+  log(`one file: ${((await Deno.stat(executable)).size / 2 ** 20).toFixed(1)} MiB`);
   const peer = { name: "peipkg" };
   const place = await Deno.makeTempDir({ dir: scratch, prefix: "runtime-" });
   const start = (directory: string): Invocation => ({
