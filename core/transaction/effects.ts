@@ -114,7 +114,9 @@ export async function runSideEffects(
     );
   }
   if (skipped !== "") {
-    warnings.push({ rule: "W_SIDE_EFFECTS_SKIPPED", text: `side effects not run: ${due.map(label).join(", ")}` });
+    const where = skipped === OTHER_ROOT ? " for another root" : ""; // C-GLOB-14
+    const text = `side effects not run${where}: ${due.map(label).join(", ")}`;
+    warnings.push({ rule: "W_SIDE_EFFECTS_SKIPPED", text });
   }
   return { outcomes, warnings };
 }

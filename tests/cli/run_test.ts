@@ -174,7 +174,7 @@ Deno.test("C-JSON-03: a document is indented by two and ends with a newline", as
   assert.deepEqual([status, stdout], [1, '[\n  {\n    "name": "a"\n  }\n]\n']);
 });
 
-Deno.test("C-DRV-04: --driven takes no --yes, needs none, and implies --json", async () => {
+Deno.test("C-GLOB-13, C-DRV-04: --driven takes no --yes, needs none, and implies --json", async () => {
   const program = programOf(({ screen, assumeYes }) => {
     screen.event("message", { text: String(assumeYes) });
     return Promise.resolve(0);

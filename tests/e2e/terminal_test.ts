@@ -56,7 +56,7 @@ class Recorder {
   }
 }
 
-// C-PROG-01, C-PROG-02, C-PROG-03, C-PROG-04, C-COL-01, C-COL-02, C-COL-03 and C-OUT-03 follow in the same world.
+// C-GLOB-08, C-GLOB-09, C-PROG-01, C-PROG-02, C-PROG-03, C-PROG-04, C-COL-01, C-COL-02, C-COL-03 and C-OUT-03 follow in the same world.
 Deno.test("C-PROMPT-01, C-PROMPT-02, C-PROMPT-03, C-AUTH-01, C-AUTH-05, C-PROMPT-20, C-SIG-01, C-SIG-02: a session at a terminal", async () => {
   await using world = await World.create(runInProcess);
   await world.publish([lib("1.0-1"), app("1.0-1"), BIG]);
