@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 
 /** Prefixes of rule ids that must be cited; grows with the product. */
-const ENFORCED = ["F-"];
+const ENFORCED = ["F-", "S-"];
 
 async function* testFiles(directory: string): AsyncGenerator<string> {
   for await (const entry of Deno.readDir(directory)) {

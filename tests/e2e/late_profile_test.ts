@@ -4,6 +4,7 @@ import { writeEnvelope } from "../../core/format/envelope.ts";
 import { sha256 } from "../../core/format/hash.ts";
 import { openSigningKey, readPrivateKey } from "../../core/format/keys.ts";
 import { packPackage, parseManifestDraft } from "../../core/format/pack.ts";
+import { run } from "../support/cli.ts";
 import { type PackageSpec, World } from "../support/e2e_world.ts";
 
 /** Packs a package as a producer of the late profile would; returns its file. */
@@ -116,4 +117,24 @@ Deno.test("F-LATE-07: an index that declares another upgrade path holds a full u
   assert.deepEqual([named.code, named.details.message], ["alternate-upgrade", "use the installer"]);
   await world.expect(["remove", "kernel", "--yes"]);
   assert.equal((await refusal(world, ["install", "kernel"])).code, "alternate-upgrade");
+});
+
+Deno.test("F-DROP-04, F-DROP-01: what a package does cannot change the list of drop-in directories", async () => {
+  await using world = await World.create();
+  const place = `${world.root}/conf/peipkg/peipkg.toml`;
+  const text = 'layout = "both"\ndropin_directories = ["/usr/share/app.d"]\n';
+  await configure(world, "both");
+  await Deno.writeTextFile(place, text);
+  const intruder = await packLate(world, "intruder", "usr/share/app.d/x.conf");
+  assert.equal((await refusal(world, ["install", intruder])).details.rule, "E_DEST_DROPIN");
+  // neither a variable nor a package takes an entry away
+  const { stdout } = await run(["--root", world.root, "--json", "install", intruder, "--yes"], {
+    env: { PEIPKG_DROPIN_DIRECTORIES: "" },
+  });
+  assert.match(stdout, /E_DEST_DROPIN/);
+  await assert.rejects(packLate(world, "writer", "conf/peipkg/peipkg.toml"), { name: "PeipkgError" });
+  const fine = await packLate(world, "fine", "usr/share/fine/x");
+  await world.expect(["install", fine, "--yes"]);
+  await world.expect(["remove", "fine", "--yes"]);
+  assert.equal(await Deno.readTextFile(place), text);
 });
