@@ -96,7 +96,7 @@ Deno.test("T-ROLL-47: a backup of another kind is indeterminate", async () => {
   await assert.rejects(world.recover(), isRule("RECOVERY_BACKUP_MISMATCH"));
 });
 
-Deno.test("T-INDET-08: recover asks per path, puts aside what is there and restores the backup", async () => {
+Deno.test("T-INDET-08, A-AUTH-A10: recover asks per path, puts aside what is there and restores the backup", async () => {
   using world = await interrupted((world) => world.edit("/usr/bin/app", "somebody else's"));
   await assert.rejects(world.recover());
   await assert.rejects(
