@@ -5,7 +5,45 @@
 import assert from "node:assert/strict";
 
 /** Prefixes of rule ids that must be cited; grows with the product. */
-const ENFORCED = ["F-", "S-"];
+const ENFORCED = [
+  "F-",
+  "S-",
+  "A-AUTH-",
+  "A-DROPIN-",
+  "A-EVENT-",
+  "A-FIELD-",
+  "A-KMES-",
+  "A-LOG-",
+  "A-OPER-",
+  "A-SD",
+  "A-SINK-",
+  "C-AUTO-",
+  "C-CMD-",
+  "C-DECL-",
+  "C-ELIG-",
+  "C-FLAG-",
+  "C-LIM-",
+  "C-MAT-",
+  "C-REC-",
+  "C-SEC-",
+  "C-TXN-",
+  "C-VOL-",
+  "C-WD-",
+];
+
+/** Rules no test of this product can break, with the reason; anything else that is enforced has to be cited. */
+const EXEMPT: readonly (readonly [ids: RegExp, reason: string])[] = [
+  [/^(?:C-CONC|C-DEC|A-DEC)-\d+$/, "defines words or explains a decision; the rules it leads to are cited themselves"],
+  [/^C-ROOT-\d+$/, "named roots are a later phase"],
+  [/^C-LIM-05$/, "there is no key for it in this release"],
+  [/^A-KMES-(?:01|04|05|07|08|09|20)$/, "says what the Peios kernel does; the reactions to it are cited"],
+  [/^A-KMES-0[23]$/, "calls that are not used"],
+  [/^A-OPER-01$/, "the kernel stamps the header"],
+  [/^A-SDA-0[1-8]$/, "says what the Peios kernel does; what is asked of it is cited"],
+  [/^A-AUTH-A(?:08|09)$/, "there is one source of anchors, and no check of the clock that refuses"],
+  [/^A-AUTH-A14$/, "named roots are a later phase"],
+  [/^A-AUTH-10$/, "about the words of documentation"],
+];
 
 async function* testFiles(directory: string): AsyncGenerator<string> {
   for await (const entry of Deno.readDir(directory)) {
@@ -26,7 +64,9 @@ Deno.test("every enforced rule is cited by a test", async () => {
     const text = await Deno.readTextFile(path);
     for (const match of text.matchAll(/\b(?:[A-Z]-[A-Z]+-[A-Z]?\d+|FP-\d+)\b/g)) cited.add(match[0]);
   }
-  const missing = rules.filter(({ id }) => ENFORCED.some((prefix) => id.startsWith(prefix)) && !cited.has(id));
+  const missing = rules.filter(({ id }) =>
+    ENFORCED.some((prefix) => id.startsWith(prefix)) && !cited.has(id) && !EXEMPT.some(([ids]) => ids.test(id))
+  );
   assert.deepEqual(missing.map(({ document, id }) => `${document} ${id}`), []);
 });
 

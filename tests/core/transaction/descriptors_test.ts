@@ -372,7 +372,7 @@ Deno.test("A-SDP-03, A-SDP-09, A-SDP-12: gate 1 refuses the package and names th
   }
 });
 
-Deno.test("F-SDP-02, A-SDP-01, A-SDP-02, A-SDP-04, A-AUTH-02: each path that needs it is shown and asked on its own", async () => {
+Deno.test("F-SDP-02, A-SDP-01, A-SDP-02, A-SDP-04, A-AUTH-02, A-AUTH-A11: each path that needs it is shown and asked on its own", async () => {
   using world = kacs();
   const operator = new Operator();
   const spec = demo({ "usr/bin/demo": OPEN, "usr/lib/demo": CLOSED, "usr/lib/demo/tool": TO_USER }, {
