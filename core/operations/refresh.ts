@@ -6,7 +6,7 @@
 import { readRepositoryFiles, type RepositoryConfiguration, requireRepositories } from "../config/repo_file.ts";
 import { PeipkgError, ruleError, type Warning } from "../errors.ts";
 import { nearHint } from "../identity/near_name.ts";
-import { writeCachedIndex } from "../repository/cache.ts";
+import { dropPreviousIndex, writeCachedIndex } from "../repository/cache.ts";
 import { isUnsigned } from "../repository/documents.ts";
 import { warnClock, warnHighLimits } from "../repository/freshness.ts";
 import {
@@ -227,7 +227,9 @@ export async function recordIndex(
     const current = recordedIn(database, handle, index.kind);
     if (!isSameRecord(current, recorded)) return undefined;
     using metadata = access.openCache("metadata", true);
-    if (metadata !== undefined) writeCachedIndex(metadata, handle, index.kind, index.digest, index.pair);
+    if (metadata !== undefined) {
+      writeCachedIndex(metadata, handle, index.kind, index.digest, index.pair, current.catalogue?.digest);
+    }
     options.beforeCommit?.();
     const state = nextState(configuration, descriptor, index, recorded.state, now);
     database.write(() => {
@@ -235,6 +237,7 @@ export async function recordIndex(
       if (index.catalogue !== undefined) replaceCatalogue(database, index.catalogue);
       else writeCatalogueSigner(database, handle, index.kind, index.signer);
     });
+    if (metadata !== undefined) dropPreviousIndex(metadata, handle, index.kind);
     if (recorded.state !== undefined) {
       const changes = configurationChanges(recorded.state.accepted, configuration);
       auditChanges(access, handle, changes, options.via ?? "file");

@@ -18,7 +18,9 @@ import { FETCH_LIMITS } from "./transport.ts";
 import { isAcceptable, trustedKeys } from "./trust.ts";
 
 const FILE_MODE = 0o644;
-const FILE_REGEXP = /^([a-z0-9-]{1,64})\.(?:active|archive)\.json(?:\.sig)?$/;
+const FILE_REGEXP = /^([a-z0-9-]{1,64})\.(?:active|archive)\.json(?:\.sig)?(?:\.previous)?$/;
+/** Of the files a refresh replaces, until the database says that the new ones count. */
+const PREVIOUS_SUFFIX = ".previous";
 
 /** Name of a cached index file. */
 export function cachedIndexName(handle: string, kind: CatalogueKind): string {
@@ -27,7 +29,10 @@ export function cachedIndexName(handle: string, kind: CatalogueKind): string {
 
 /**
  * Writes index and signature; the database record that makes them count follows (R-CACHE-04). Bytes that are there
- * already stay; the fetched signature always replaces the cached one (R-FRESH-03).
+ * already stay; the fetched signature always replaces the cached one (R-FRESH-03). What is replaced keeps a second
+ * name until {@link dropPreviousIndex}, so that a crash in between costs nobody the metadata that still counts.
+ *
+ * @param counted Digest of the index the database counts on now.
  */
 export function writeCachedIndex(
   directory: Directory,
@@ -35,16 +40,42 @@ export function writeCachedIndex(
   kind: CatalogueKind,
   digest: string,
   pair: FetchedPair,
+  counted: string | undefined,
 ): void {
   const { bytes, signature } = pair;
   const name = cachedIndexName(handle, kind);
   try {
     const present = readCachedFile(directory, name, FETCH_LIMITS.indexBytes);
-    if (present === undefined || sha256Hex(present) !== digest) writeFileDurably(directory, name, bytes, FILE_MODE);
+    const presentDigest = present === undefined ? undefined : sha256Hex(present);
+    if (presentDigest !== undefined && presentDigest === counted) keepPrevious(directory, handle, kind);
+    if (presentDigest !== digest) writeFileDurably(directory, name, bytes, FILE_MODE);
     if (signature === undefined) removeDurably(directory, `${name}.sig`);
     else writeFileDurably(directory, `${name}.sig`, signature, FILE_MODE);
   } catch (error) {
     throw cacheWriteError(error, `cannot keep the index of "${handle}"`, handle);
+  }
+}
+
+/** Gives the files that count a second name. Where the file system knows no such thing they go without. */
+function keepPrevious(directory: Directory, handle: string, kind: CatalogueKind): void {
+  dropPreviousIndex(directory, handle, kind); // of a refresh that was cut off after its record
+  const name = cachedIndexName(handle, kind);
+  for (const file of [name, `${name}.sig`]) {
+    if (directory.status(file) === undefined) continue;
+    try {
+      directory.link(file, directory, `${file}${PREVIOUS_SUFFIX}`);
+    } catch (error) {
+      if (!(error instanceof SystemCallError)) throw error;
+    }
+  }
+}
+
+/** Forgets what a refresh replaced; its database record is there. */
+export function dropPreviousIndex(directory: Directory, handle: string, kind: CatalogueKind): void {
+  const name = cachedIndexName(handle, kind);
+  for (const file of [name, `${name}.sig`]) {
+    const previous = `${file}${PREVIOUS_SUFFIX}`;
+    if (directory.status(previous) !== undefined) directory.unlink(previous);
   }
 }
 
@@ -69,6 +100,7 @@ export function removeCachedIndexes(directory: Directory, handle: string): void 
   for (const kind of ["active", "archive"] as const) {
     removeDurably(directory, cachedIndexName(handle, kind));
     removeDurably(directory, `${cachedIndexName(handle, kind)}.sig`);
+    dropPreviousIndex(directory, handle, kind);
   }
 }
 
@@ -96,16 +128,36 @@ export async function verifyCachedIndex(
   unsigned: boolean,
 ): Promise<void> {
   const known = checkCatalogue(state, header, unsigned, context.startedAt);
-  const name = cachedIndexName(state.name, known.kind);
   using directory = context.openCache("metadata", false);
-  const bytes = directory === undefined ? undefined : readCachedFile(directory, name, FETCH_LIMITS.indexBytes);
+  try {
+    await verifyFiles(context, directory, state, known, unsigned, "");
+  } catch (error) {
+    // A refresh that was cut off before its record leaves new files beside those that still count.
+    await verifyFiles(context, directory, state, known, unsigned, PREVIOUS_SUFFIX).catch(() => {
+      throw error;
+    });
+  }
+}
+
+async function verifyFiles(
+  context: RepositoryContext,
+  directory: Directory | undefined,
+  state: RepositoryState,
+  known: CatalogueHeader,
+  unsigned: boolean,
+  suffix: string,
+): Promise<void> {
+  const name = cachedIndexName(state.name, known.kind);
+  const read = (file: string, limitBytes: number) =>
+    directory === undefined ? undefined : readCachedFile(directory, `${file}${suffix}`, limitBytes);
+  const bytes = read(name, FETCH_LIMITS.indexBytes);
   if (bytes === undefined) throw cacheError("E_CACHE_INVALID", state.name, "it is missing");
   const digest = sha256(bytes);
   if (digest.toHex() !== known.digest) {
     throw cacheError("E_CACHE_INVALID", state.name, "it is not the file that was verified");
   }
-  if (unsigned || directory === undefined) return;
-  const signature = readCachedFile(directory, `${name}.sig`, FETCH_LIMITS.signatureBytes);
+  if (unsigned) return;
+  const signature = read(`${name}.sig`, FETCH_LIMITS.signatureBytes);
   if (signature === undefined) throw cacheError("E_CACHE_UNSIGNED", state.name, "its signature is missing");
   try {
     const detached = { document: `${known.kind} index`, repository: state.name, signature, bytes, digest };

@@ -254,3 +254,33 @@ Deno.test("R-ROT-04: a revoked key cannot be taken off the list", async () => {
     (error) => error instanceof PeipkgError && /expected expired/.test(error.message),
   );
 });
+
+Deno.test("R-CACHE-02, R-CACHE-04: until a new index is recorded, the one it replaces still counts", async () => {
+  using scene = await begin();
+  const { world } = scene;
+  assert.equal(await scene.add(), "added");
+  const cache = `${world.rootPath}/var/lib/peipkg/cache/metadata`;
+  const files = () => [...Deno.readDirSync(cache)].map(({ name }) => name).sort();
+  assert.deepEqual(files(), ["main.active.json", "main.active.json.sig"]); // nothing is left of a refresh that ended
+  const old = ["main.active.json", "main.active.json.sig"].map((name) => Deno.readFileSync(`${cache}/${name}`));
+  // What a crash between files and record leaves.
+  const cut = () => {
+    for (const [index, name] of ["main.active.json", "main.active.json.sig"].entries()) {
+      Deno.writeFileSync(`${cache}/${name}.previous`, old[index] ?? new Uint8Array());
+      Deno.writeTextFileSync(`${cache}/${name}`, "newer");
+    }
+  };
+  cut();
+  world.serve = () => undefined; // the network is gone
+  assert.equal(await scene.install("tool"), "E_HTTP_STATUS"); // planned with; only the package cannot be had
+  Deno.writeTextFileSync(`${cache}/main.active.json.previous`, "planted");
+  assert.equal(await scene.install("tool"), "E_REPO_UNAVAILABLE");
+  cut();
+  Deno.removeSync(`${cache}/main.active.json.sig.previous`);
+  assert.equal(await scene.install("tool"), "E_REPO_UNAVAILABLE");
+  cut();
+  world.serve = serveFiles(BASE, scene.repository.directory);
+  assert.equal(await scene.refresh(), "unchanged");
+  assert.deepEqual(files(), ["main.active.json", "main.active.json.sig"]);
+  assert.equal(await scene.install("tool"), "verified");
+});
