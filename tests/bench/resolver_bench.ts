@@ -5,7 +5,6 @@
  * Usage: deno run -A tests/bench/resolver_bench.ts
  */
 import { solve } from "../../core/resolver/solve.ts";
-import { Dice } from "../support/random_world.ts";
 import { Universe } from "../support/universe.ts";
 
 const ROUNDS = 5;
@@ -33,13 +32,10 @@ function median(times: readonly number[]): number {
   return [...times].sort((a, b) => a - b)[times.length >> 1] ?? NaN;
 }
 
-function randomNames(universe: Universe, count: number): readonly string[] {
-  const dice = new Dice(5);
-  const { names } = universe;
-  const chosen = new Set<string>();
-  while (chosen.size < count) chosen.add(dice.pick(names));
-  return [...chosen].sort();
-}
+/** Packages drawn at random, without those that conflict with others of the draw. */
+const RANDOM: readonly string[] = JSON.parse(
+  Deno.readTextFileSync(new URL("../fixtures/universe-full/random-500.json", import.meta.url)),
+);
 
 const universe = new Universe("universe-full");
 console.log(`resident with the index loaded: ${Math.round(Deno.memoryUsage().rss / MEBIBYTE)} MiB`);
@@ -47,7 +43,7 @@ const requests: readonly (readonly [string, readonly string[]])[] = [
   ["nginx", ["nginx"]],
   ["build-essential", ["build-essential"]],
   ["desktop", DESKTOP],
-  ["500 at random", randomNames(universe, 500)],
+  ["500 at random", RANDOM],
 ];
 for (const [label, names] of requests) {
   const problem = universe.install(names);

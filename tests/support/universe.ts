@@ -27,23 +27,35 @@ interface IndexEntry {
   readonly url: string;
 }
 
+/** How an entry of the index begins, and no other object of it does. */
+const ENTRY_REGEXP = /\{"name":"[^"]*","version":"[^"]*","architecture":/g;
+
 /** A stored index whose entries become candidates only when they are asked for, as a database would. */
 export class Universe implements CandidateSource {
-  readonly #named = new Map<string, IndexEntry[]>();
-  readonly #provided = new Map<string, IndexEntry[]>();
-  readonly #candidates = new Map<IndexEntry, Candidate>();
+  /** The index as stored; entries are read from it one by one. */
+  readonly #bytes: Uint8Array;
+  /** Where each entry begins, and where the last one ends. */
+  readonly #starts: Uint32Array;
+  /** Entries by the names they bear and provide. */
+  readonly #named = new Map<string, number[]>();
+  readonly #provided = new Map<string, number[]>();
+  readonly #candidates = new Map<number, Candidate>();
   readonly #constraints = new Map<string, Constraint>();
   readonly #versions = new Map<string, ProvidedVersion>();
 
   constructor(directory: "universe" | "universe-full") {
-    const bytes = Deno.readFileSync(new URL(`../fixtures/${directory}/active.json.zst`, import.meta.url));
-    const document: { readonly packages: readonly IndexEntry[] } = JSON.parse(
-      new TextDecoder().decode(zstdDecompressSync(bytes)),
+    this.#bytes = zstdDecompressSync(
+      Deno.readFileSync(new URL(`../fixtures/${directory}/active.json.zst`, import.meta.url)),
     );
-    for (const entry of document.packages) {
-      append(this.#named, entry.name, entry);
-      for (const provided of entry.provides ?? []) append(this.#provided, provided.name, entry);
-    }
+    // one character per byte, so that places in the text are places in the bytes
+    const text = new TextDecoder("latin1").decode(this.#bytes);
+    const starts = [...text.matchAll(ENTRY_REGEXP)].map(({ index }) => index);
+    this.#starts = Uint32Array.from([...starts, text.lastIndexOf("]") + 1]);
+    starts.forEach((_start, number) => {
+      const entry = this.#read(number);
+      append(this.#named, entry.name, number);
+      for (const provided of entry.provides ?? []) append(this.#provided, provided.name, number);
+    });
   }
 
   /** Every package name, ascending. */
@@ -57,11 +69,11 @@ export class Universe implements CandidateSource {
   }
 
   named(name: string): readonly Candidate[] {
-    return (this.#named.get(name) ?? []).map((entry) => this.#candidate(entry));
+    return (this.#named.get(name) ?? []).map((number) => this.#candidate(number));
   }
 
   providersOf(name: string): readonly Candidate[] {
-    return (this.#provided.get(name) ?? []).map((entry) => this.#candidate(entry));
+    return (this.#provided.get(name) ?? []).map((number) => this.#candidate(number));
   }
 
   replacersOf(_name: string): readonly Candidate[] {
@@ -85,9 +97,16 @@ export class Universe implements CandidateSource {
     };
   }
 
-  #candidate(entry: IndexEntry): Candidate {
-    const known = this.#candidates.get(entry);
+  /** An entry's text ends before the comma or bracket that follows it. */
+  #read(number: number): IndexEntry {
+    const bytes = this.#bytes.subarray(this.#starts[number], (this.#starts[number + 1] ?? 0) - 1);
+    return JSON.parse(new TextDecoder().decode(bytes));
+  }
+
+  #candidate(number: number): Candidate {
+    const known = this.#candidates.get(number);
     if (known !== undefined) return known;
+    const entry = this.#read(number);
     const candidate: Candidate = {
       name: parsePackageName(entry.name),
       version: parseVersion(entry.version),
@@ -103,7 +122,7 @@ export class Universe implements CandidateSource {
       provides: (entry.provides ?? []).map((item) => this.#provides(item)),
       replaces: [],
     };
-    this.#candidates.set(entry, candidate);
+    this.#candidates.set(number, candidate);
     return candidate;
   }
 

@@ -40,4 +40,10 @@ Deno.test("S-DET-03: solve() asks only for what the request leads to, in a unive
   const large = solve(desktop);
   assert.ok(large.kind === "plan" && large.operations.length > 1500);
   assert.deepEqual(faultsOf(desktop, large), []);
+  const random: readonly string[] = readJson("../universe-full/random-500.json");
+  assert.equal(random.length, 500);
+  const wide = universe.install(random);
+  const answer500 = solve(wide);
+  assert.ok(answer500.kind === "plan" && answer500.operations.length > 4000);
+  assert.deepEqual(faultsOf(wide, answer500), []);
 });
