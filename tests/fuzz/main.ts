@@ -66,15 +66,23 @@ function next(target: FuzzTarget, corpus: readonly Uint8Array[], random: Random)
   return mutateBytes(input, random, target.words ?? []);
 }
 
-/** `undefined`: accepted; `refused`; or what is wrong. */
+/** `undefined`: accepted; `refused`; or what is wrong. A busy machine is no hang: what comes late is asked again. */
 async function runOnce(target: FuzzTarget, input: Uint8Array): Promise<string | undefined> {
-  const started = performance.now();
-  let outcome: string | undefined;
+  let fastest = Infinity;
+  for (let attempt = 0; attempt < 3; attempt++) {
+    const started = performance.now();
+    const outcome = await outcomeOf(target, input);
+    fastest = Math.min(fastest, performance.now() - started);
+    if (fastest <= SLOW_MILLISECONDS) return outcome;
+  }
+  return `took ${fastest.toFixed(0)} ms`;
+}
+
+async function outcomeOf(target: FuzzTarget, input: Uint8Array): Promise<string | undefined> {
   try {
     await target.run(input);
+    return undefined;
   } catch (cause) {
-    outcome = cause instanceof PeipkgError ? "refused" : `escaped: ${cause instanceof Error ? cause.stack : cause}`;
+    return cause instanceof PeipkgError ? "refused" : `escaped: ${cause instanceof Error ? cause.stack : cause}`;
   }
-  const took = performance.now() - started;
-  return took > SLOW_MILLISECONDS ? `took ${took.toFixed(0)} ms` : outcome;
 }
