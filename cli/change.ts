@@ -152,7 +152,9 @@ export async function askElevated(
     reportAnswer(workspace, evidence, "unanswered");
     return "unavailable";
   }
-  const question = elevatedQuestion(statement, display, authorisationDocument(authorisation));
+  // A program that asks a person shows them what a terminal would (C-DRV-01).
+  const data = display.length === 0 ? authorisation.data : { ...authorisation.data, display: display.join("\n") };
+  const question = elevatedQuestion(statement, display, authorisationDocument({ ...authorisation, data }));
   if (!isYes(await screen.ask(question, true))) {
     reportAnswer(workspace, evidence, "declined");
     return "no";

@@ -7,6 +7,7 @@
 import { PeipkgError, ruleError, SystemCallError } from "../errors.ts";
 import { readSmallFile, removeDurably, writeFileDurably } from "../fs/durable.ts";
 import { compareBytes } from "../identity/safe_path.ts";
+import { isSid } from "../identity/sid.ts";
 import { isFingerprint } from "../identity/fingerprint.ts";
 import type { Directory } from "../system.ts";
 import { parseBaseUrl } from "./base_url.ts";
@@ -220,7 +221,7 @@ function buildConfiguration(handle: string, read: EntryReader): RepositoryConfig
     maxTrustedAgeDays: read.count("max_trusted_age_days", 1, MAX_DAYS),
     maxIndexStalenessDays: read.count("max_index_staleness_days", 1, MAX_DAYS),
     allowSdOverrides: read.flag("allow_sd_overrides", false),
-    sdAllowedSids: read.texts("sd_allowed_sids"),
+    sdAllowedSids: read.sids("sd_allowed_sids"),
     official: read.flag("official", false),
     enabled: read.flag("enabled", true),
   };
@@ -275,6 +276,13 @@ class EntryReader {
     const items: readonly unknown[] = Array.isArray(entry.value) ? entry.value : [undefined];
     const texts = items.filter((item) => typeof item === "string");
     if (texts.length !== items.length) throw this.wrong(key, "expected a list of strings");
+    return texts;
+  }
+
+  sids(key: string): readonly string[] {
+    const texts = this.texts(key);
+    const odd = texts.find((text) => !isSid(text));
+    if (odd !== undefined) throw this.wrong(key, `"${odd}" is no SID, expected S-1-5-21-… with numbers`);
     return texts;
   }
 

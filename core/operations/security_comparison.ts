@@ -1,19 +1,8 @@
 /** Compares a package-declared security descriptor with the one an object has (T-VRFY-05). */
-import type { SecurityComponents } from "../system.ts";
-
 const OWNER = 1, GROUP = 2, DACL = 4, SACL = 8;
 /** Where a self-relative descriptor says each component begins; 0: it has none. */
 const OFFSETS = [[OWNER, 4], [GROUP, 8], [SACL, 12], [DACL, 16]] as const;
 const HEADER_BYTES = 20;
-
-/** Components a descriptor brings along. */
-export function describedComponents(descriptor: Uint8Array): SecurityComponents {
-  let components = 0;
-  for (const [component] of OFFSETS) {
-    if (componentBytes(descriptor, component) !== undefined) components |= component;
-  }
-  return components;
-}
 
 /** Whether every component of `declared` is, byte for byte, in `stored`; where it lies there does not matter. */
 export function haveSameComponents(declared: Uint8Array, stored: Uint8Array): boolean {

@@ -8,11 +8,12 @@ import { createSha256 } from "../format/hash.ts";
 import { compareBytes } from "../identity/safe_path.ts";
 import type { Database } from "../store/database.ts";
 import { type InstalledFile, readFiles, readInstalledPackages } from "../store/installed.ts";
+import { describedComponents } from "../format/descriptor_reader.ts";
 import { type ClaimLink, readClaimLinks, readHolders, readSdOverrides, type SdOverride } from "../store/roles.ts";
 import type { Directory, FileStatus, RootDirectory } from "../system.ts";
 import { openOrphanTest } from "./orphans.ts";
 import { selectNames } from "./patterns.ts";
-import { describedComponents, haveSameComponents } from "./security_comparison.ts";
+import { haveSameComponents } from "./security_comparison.ts";
 import type { Workspace } from "./workspace.ts";
 
 /** What is wrong with an object (C-VERIFY-04). */

@@ -180,3 +180,12 @@ Deno.test("R-CONF-06, C-CONF-13: writeRepositoryFile() writes what reads back th
   assert.equal(removeRepositoryFile(directory, "y"), true);
   assert.equal(removeRepositoryFile(directory, "y"), false);
 });
+
+Deno.test("A-SDP-05: sd_allowed_sids holds SIDs and nothing else", () => {
+  for (const sid of ["S-1-5-21-1-2-3-500", "S-1-5-18"]) {
+    assert.deepEqual(parse(`${BASE}sd_allowed_sids = ["${sid}"]\n`).sdAllowedSids, [sid]);
+  }
+  for (const sid of ["Everyone", "S-1", "S-1-5-x", ""]) {
+    assert.throws(() => parse(`${BASE}sd_allowed_sids = ["${sid}"]\n`), rule("E_CONFIG_VALUE"), sid);
+  }
+});
