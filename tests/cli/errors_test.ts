@@ -181,7 +181,12 @@ async function trustErrors(errors: Errors): Promise<void> {
   await Deno.remove(world.repository(), { recursive: true });
   await copyTree(`${world.repository()}.old`, world.repository());
   await errors.fails("index-rollback", ["refresh"]);
+  const local = await world.pack(DESCRIBED);
+  // C-INSTALL-06: refused as they are, asked for when they are to be ignored, recorded when they are to be stored.
   await errors.fails("sd-override", ["install", "described", "--yes"]);
+  await errors.fails("authorisation-required", ["install", local, "--sd-overrides", "ignore", "--yes"]);
+  const stored = await world.peipkg(["install", local, "--sd-overrides", "store", "--dry-run"]);
+  assert.equal(stored.status, 0, stored.stderr);
   const cache = `${world.root}/var/lib/peipkg/cache`;
   await Deno.rename(cache, `${cache}.away`);
   await errors.fails("repository-unusable", ["install", "extra", "--yes"]);
@@ -212,8 +217,19 @@ async function stateErrors(errors: Errors): Promise<void> {
       "'{}', 'i', '9.0.0', 99, 'b')",
   );
   await errors.fails("journal-version", ["mark", "manual", "lib"]);
+  await errors.fails("journal-version", ["recover"]); // C-RECOVER-03
+  const warning = "peipkg: warning: transaction 900 was interrupted; " +
+    "the next change command or 'peipkg recover' rolls it back\n";
+  assert.equal((await world.peipkg(["list"])).stderr, warning, "C-ERR-09");
+  const verified = (await world.peipkg(["verify", "lib"])).stderr;
+  assert.equal(verified.split("transaction 900").length, 2, "one warning, in one wording");
   edit(state, "UPDATE txn SET journal_schema_version = 1, indeterminate = 1, phase = 'applying' WHERE id = 900");
   await errors.fails("indeterminate", ["mark", "manual", "lib"]);
+  assert.equal(
+    (await world.peipkg(["list"])).stderr,
+    "peipkg: warning: transaction 900 could not be rolled back completely; run 'peipkg recover'\n",
+    "C-ERR-07",
+  );
   edit(state, "DELETE FROM txn WHERE id = 900");
   await Deno.remove(`${world.root}/usr/share/lib/v`);
   await world.expect(["repo", "remove", "main"]);
@@ -236,7 +252,7 @@ async function copyTree(from: string, to: string): Promise<void> {
   }
 }
 
-Deno.test("C-ERR-01, C-ERR-02, C-ERR-05, C-ERR-06, C-JSON-04, C-JSON-13: every error code, its screen and its data", async () => {
+Deno.test("C-ERR-01, C-ERR-02, C-ERR-05, C-ERR-06, C-ERR-07, C-ERR-09, C-JSON-04, C-JSON-13: every error code, its screen and its data", async () => {
   await using world = await World.create(runInProcess);
   const errors = new Errors(world);
   await callErrors(errors);

@@ -110,6 +110,7 @@ Deno.test("C-PROMPT-01, C-PROMPT-02, C-PROMPT-03, C-AUTH-01, C-AUTH-05, C-PROMPT
   await progress(world);
   await colours(world);
   await closedOutput(world);
+  await stopAndContinue(world);
 });
 
 /** C-PROG-01 … C-PROG-04 */
@@ -163,4 +164,21 @@ async function closedOutput(world: World): Promise<void> {
 async function readRest(child: Deno.ChildProcess): Promise<{ readonly code: number; readonly stderr: string }> {
   const stderr = await new Response(child.stderr).text();
   return { code: (await child.status).code, stderr };
+}
+
+/** C-SIG-07: stopping, continuing and a new size change nothing about what is being done. */
+async function stopAndContinue(world: World): Promise<void> {
+  const child = spawn(["--root", world.root, "install", "app"], { stdin: "" });
+  const writer = child.stdin.getWriter();
+  let stdout = "";
+  for await (const chunk of child.stdout.pipeThrough(new TextDecoderStream())) {
+    stdout += chunk;
+    if (!stdout.endsWith("[y/N] ")) continue;
+    for (const signal of ["SIGTSTP", "SIGCONT", "SIGWINCH"] as const) child.kill(signal);
+    await writer.write(new TextEncoder().encode("y\n"));
+  }
+  await writer.close().catch(() => {});
+  const { code, stderr } = await readRest(child);
+  assert.equal(code, 0, stderr);
+  assert.match(stdout, /done — 1 operation applied\n$/);
 }
