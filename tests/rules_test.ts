@@ -7,6 +7,7 @@ import assert from "node:assert/strict";
 /** Prefixes of rule ids that must be cited; grows with the product. */
 const ENFORCED = [
   "F-",
+  "R-",
   "S-",
   "A-AUTH-",
   "A-DROPIN-",
