@@ -3,6 +3,7 @@
  * what is shown with each question.
  */
 import { COMPONENT, readDescriptor, type SecurityDescriptor } from "../format/descriptor_reader.ts";
+import { findDescriptorFault } from "../format/security_descriptor.ts";
 import { readInstalledPackage } from "../store/installed.ts";
 import type { SdOverride, SdState } from "../store/roles.ts";
 import { describeDescriptor, type ObjectKind, renderSddl, summariseDescriptor } from "./descriptor_display.ts";
@@ -24,7 +25,8 @@ export interface DeclaredDescriptor {
 
 /** A directory whose descriptor comes from a package. */
 interface Cover {
-  readonly descriptor: SecurityDescriptor;
+  /** `undefined`: the recorded bytes are none (A-INPUT-14). */
+  readonly descriptor: SecurityDescriptor | undefined;
   /** As recorded, and not set again by this transaction. */
   readonly isUnchanged: boolean;
 }
@@ -97,7 +99,8 @@ export class DescriptorJudge {
     const covers = new Map<string, Cover>();
     for (const row of recorded) {
       if (row.state === "not-applied" || gone.has(`${row.package} ${row.path}`)) continue;
-      covers.set(row.path, { descriptor: readDescriptor(row.descriptor), isUnchanged: true });
+      const isSound = findDescriptorFault(row.descriptor) === undefined;
+      covers.set(row.path, { descriptor: isSound ? readDescriptor(row.descriptor) : undefined, isUnchanged: true });
     }
     if (state === "not-applied") return covers;
     const { changes } = this.diff;
@@ -123,7 +126,9 @@ export class DescriptorJudge {
       const group = groups.get(key);
       if (group !== undefined) group.paths.push(path);
       else {
-        const inherited = inheritThrough(cover.descriptor, levels, kind, {});
+        const inherited: Inherited = cover.descriptor === undefined
+          ? { kind: "unknown" }
+          : inheritThrough(cover.descriptor, levels, kind, {});
         // Nothing of the package's descriptor reaches it (A-SDA-21).
         if (inherited.kind !== "default") groups.set(key, { content, directory, kind, inherited, paths: [path] });
       }

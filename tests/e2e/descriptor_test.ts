@@ -134,6 +134,7 @@ Deno.test("a package with descriptors from a custom repository: nothing dropped,
       ["sd-override", "sd-unsupported"],
     );
     assert.match(JSON.stringify(asked[0]), /D:\(A;;FA;;;WD\)/);
+    assert.match(JSON.stringify(asked[0]), /allow Everyone \(S-1-1-0\): full control.*inheritance unknown/);
     assert.equal(lastEvent(done)?.event, "done");
     assert.deepEqual(lastEvent(done)?.["sd_overrides"], [
       { path: "/usr/bin/guarded", package: "guarded", state: "not-applied" },

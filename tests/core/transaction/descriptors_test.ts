@@ -519,6 +519,21 @@ Deno.test("A-SDP-10: nothing inheritable concerns nobody; what cannot be compute
   assert.deepEqual(operator.subjects, ["AUTH_SD_OVERRIDE /usr/lib/demo/in"]);
 });
 
+Deno.test("A-INPUT-14, A-SDP-10: a recorded descriptor that is none is a question, not a crash", async () => {
+  using world = kacs();
+  await world.run([{ kind: "install", package: demo({ "usr/lib/demo": CLOSED }) }], OPTIONS);
+  world.database.statement("UPDATE sd_override SET sd = x'0102'").run();
+  const plugin: PackageSpec = {
+    name: "plugin",
+    files: { "/usr/lib/demo/in": "p" },
+    repository: "extra",
+    official: false,
+  };
+  const operator = new Operator();
+  await world.run([{ kind: "install", package: plugin }], { ...OPTIONS, ask: operator.ask });
+  assert.deepEqual(operator.subjects, ["AUTH_SD_OVERRIDE /usr/lib/demo/in"]);
+});
+
 Deno.test("A-SDA-20, A-SDA-22, A-SDD-06: the question shows what inheritance would give, if it can be read", async () => {
   using world = kacs();
   const bin = world.fileSystem.node("/usr/bin");
