@@ -3,6 +3,7 @@
  * recorded and what is on disk (claims.md sections 4 and 5). Idempotent: nothing to change gives no operation.
  */
 import { ruleError } from "../errors.ts";
+import { LIMITS } from "../format/limits.ts";
 import type { Database } from "../store/database.ts";
 import { findPathBelow, readOwners } from "../store/installed.ts";
 import type { JournalOperation } from "../store/journal.ts";
@@ -15,8 +16,6 @@ import { isBelow, parentPath } from "./names.ts";
 import { addReclaim } from "./removal.ts";
 import type { Scope } from "./scope.ts";
 
-/** Links a role may have over all slots and packages (C-LIM-02). */
-const LINKS_PER_ROLE = 256;
 const VOLATILE_PREFIX = "/run/";
 
 /** What the boundary writes about claims. */
@@ -73,10 +72,11 @@ export function planLinks(database: Database | undefined, plan: HolderPlan): Lin
         addWanted(wanted, untouched, link);
       }
     }
-    if (wanted.size - before > LINKS_PER_ROLE) {
+    const links = wanted.size - before;
+    if (links > LIMITS.claimPathsPerRole) { // C-LIM-02, F-LIM-11
       throw ruleError(
         "E_LIMIT_CLAIMS",
-        `cannot claim "${role}": ${wanted.size - before} links would be needed, the limit is ${LINKS_PER_ROLE}`,
+        `cannot claim "${role}": ${links} links would be needed, the limit is ${LIMITS.claimPathsPerRole}`,
       );
     }
   }

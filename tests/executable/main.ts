@@ -79,11 +79,9 @@ async function testForm(form: string, programs: string): Promise<boolean> {
       ...(brief ? { PEIPKG_TEST_BRIEF: "1" } : {}),
     },
     stdin: "null",
-  }).output().then((result) => {
-    Deno.stdout.writeSync(result.stdout);
-    Deno.stderr.writeSync(result.stderr);
-    return result;
-  });
+    stdout: "inherit",
+    stderr: "inherit",
+  }).spawn().status;
   return success;
 }
 

@@ -154,7 +154,3 @@ Deno.test("F-LIM-21: a bomb behind an honest manifest is stopped 320 MiB above i
   const zeros = new Uint8Array(336 * 1024 * 1024);
   assert.equal(await refusalOf({ closing: zeros }), "E_LIMIT_DECOMPRESSED");
 });
-
-Deno.test("F-LIM-11: the cap of claim paths per role is the one roles are checked against", () => {
-  assert.equal(LIMITS.claimPathsPerRole, 256);
-});
