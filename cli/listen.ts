@@ -87,6 +87,15 @@ export function listenFor(
 ): Emit {
   let current = "";
   let lastUpdate = -Infinity;
+  let phase: { readonly name: Phase; readonly since: number } | undefined;
+
+  /** How long each phase took, for `-vv` (C-GLOB-07). */
+  const showTiming = ({ phase: name }: Step): void => {
+    if (screen.mode.verbose < 2 || phase?.name === name) return;
+    const now = monotonic();
+    if (phase !== undefined) screen.narrate(timingText(PHASE_VERBS[phase.name], now - phase.since));
+    phase = { name, since: now };
+  };
 
   const showStep = (event: Step): void => {
     const step = `${event.phase} ${event.step} ${event.subject ?? ""}`;
@@ -110,6 +119,7 @@ export function listenFor(
   return (event) => {
     switch (event.kind) {
       case "progress":
+        showTiming(event);
         showStep(event);
         break;
       case "warning":
@@ -154,6 +164,11 @@ export function listenFor(
     }
     screen.draw(event);
   };
+}
+
+/** `staging took 12 ms` */
+export function timingText(what: string, milliseconds: number): string {
+  return `${what} took ${Math.round(milliseconds)} ms`;
 }
 
 function waitingText(program: string, pid: number | undefined, command: string | undefined): string {

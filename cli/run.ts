@@ -235,10 +235,18 @@ async function carryOut(run: Run): Promise<number> {
     workspace: () => run.openWorkspace(tolerant),
   };
   const module = await command.load();
+  const started = world.monotonic();
   const status = await module.run(invocation);
+  if (mode.verbose > 1 && screen.isHuman) await showTiming(screen, world.monotonic() - started);
   if (run.interruptedAfterCommit) await warnInterrupted(screen);
   if (screen.isOpen) screen.end("done", { summary: "done", dry_run: hasFlag(args.options, "dry-run") });
   return status;
+}
+
+/** The last of the diagnostic lines of `-vv` (C-GLOB-07). */
+async function showTiming(screen: Screen, milliseconds: number): Promise<void> {
+  const { timingText } = await import("./listen.ts");
+  screen.narrate(timingText(screen.mode.words, milliseconds));
 }
 
 /** C-PROG-01 */

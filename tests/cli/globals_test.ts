@@ -100,6 +100,10 @@ Deno.test("global options and the places they name", async (t) => {
     assert.equal((await world.expect(["verify", "-q"])).stdout, "");
     assert.equal((await world.expect(["list", "-q"])).stdout, (await world.expect(["list"])).stdout);
     assert.equal((await world.peipkg(["list", "-q", "-v"])).status, 2);
+    assert.match((await world.peipkg(["list", "-vv"])).stderr, /^peipkg: list took \d+ ms\n$/);
+    const traced = (await world.expect(["install", "greet", "--reinstall", "--yes", "-vv"])).stderr;
+    assert.match(traced, /^peipkg: staging took \d+ ms$/m);
+    assert.match((await world.expect(["refresh", "-vv"])).stderr, /^peipkg: GET http:\/\/\S+\/repo\.json$/m);
     assert.match((await world.peipkg(["info", "none", "-v"])).stderr, / \[not-installed\]\n/);
     assert.match((await world.peipkg(["info", "none", "-vv"])).stderr, / \[not-installed: E_NOT_INSTALLED\]\n/);
   });
