@@ -91,3 +91,16 @@ Deno.test({
     await refused("a list with other lines", ["odd/SHA256SUMS", "--key", "release.pub"], /line 1: expected a SHA-256/);
   },
 });
+
+Deno.test({
+  name: "F-KEY-03: sums are not signed with a key that others may read, and a signature of former sums goes",
+  ignore,
+  async fn() {
+    await using release = await makeRelease();
+    const { directory } = release;
+    await Deno.chmod(`${directory}/release`, 0o644);
+    await assert.rejects(writeSums(directory, `${directory}/release`), /others than its owner may read it/);
+    await writeSums(directory, undefined);
+    assert.equal(await Deno.stat(`${directory}/SHA256SUMS.sig`).then(() => true, () => false), false);
+  },
+});
