@@ -39,13 +39,15 @@ const ROLE = record({
   providers: TEXTS,
 });
 
+const OPERATIONS = listOf(record({ action: TEXT, name: TEXT, "from?": TEXT, "to?": TEXT, "origin?": TEXT }));
+
 const TRANSACTION = record({
   id: WHOLE,
   state: wordOf("committed", "rolled-back", "pending", "abandoned"),
   started_at: TIME,
   "finished_at?": TIME,
   summary: TEXT,
-  operations: listOf(record({ action: TEXT, name: TEXT, "from?": TEXT, "to?": TEXT, "origin?": TEXT })),
+  operations: OPERATIONS,
   by_version: TEXT,
   "files?": listOf(record({ path: TEXT, action: TEXT })),
 });
@@ -68,24 +70,24 @@ const made = (result: readonly string[], more: Readonly<Record<string, Schema>> 
     ...more,
   });
 
-const REPORTED_PROBLEM = record({
-  package: TEXT,
-  path: TEXT,
-  kind: TEXT,
-  "expected?": TEXT,
-  "actual?": TEXT,
-  object: TEXT,
-});
-
 const RECOVERY = record({
-  "transaction?": ANY,
-  operations: listOf(ANY),
+  "transaction?": record({
+    id: WHOLE,
+    kind: wordOf("package", "claim", "undo"),
+    phase: wordOf("staging", "applying", "closed"),
+    started_at: TIME,
+    summary: TEXT,
+    by_version: TEXT,
+    indeterminate: YES_NO,
+    "failure?": TEXT,
+  }),
+  operations: OPERATIONS,
   files: listOf(record({ path: TEXT, action: TEXT, final: TEXT, staged: TEXT, backup: TEXT, decision: TEXT })),
-  differing: listOf(REPORTED_PROBLEM),
+  differing: listOf(PROBLEM),
   database: TEXTS,
-  strays: listOf(record({ path: TEXT, "transaction?": WHOLE, is_named: YES_NO })),
+  strays: listOf(record({ path: TEXT, "transaction?": WHOLE, named: YES_NO })),
   retained: listOf(record({ transaction: WHOLE, "original?": TEXT, place: TEXT, exists: YES_NO })),
-  filesystems: listOf(ANY),
+  filesystems: listOf(record({ mount: TEXT, available: WHOLE, inodes_free: WHOLE, read_only: YES_NO })),
   gaps: TEXTS,
   "saved_as?": TEXT,
 });

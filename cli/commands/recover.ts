@@ -2,6 +2,7 @@
 import {
   acceptRecovery,
   type Authorisation,
+  formatTimestamp,
   recoverInstallation,
   type RecoveryDocument,
   reportRecovery,
@@ -11,24 +12,47 @@ import { hasFlag } from "../arguments.ts";
 import { answerLate, askElevated, cancelChange, noTerminalError } from "../change.ts";
 import { escapeText } from "../escape.ts";
 import type { Invocation } from "../invocation.ts";
-import { toSnakeCase } from "../render/diagnostic.ts";
 import { planLine } from "../render/plan.ts";
-import { problemText } from "./verify.ts";
+import { problemDocument, problemText } from "./verify.ts";
 
 /** C-RECOVER-05; nothing pending gives empty lists. */
 function reportDocument(report: RecoveryDocument | undefined): unknown {
-  return toSnakeCase({
-    transaction: report?.transaction,
-    operations: report?.operations ?? [],
+  return {
+    transaction: report?.transaction === undefined ? undefined : transactionDocument(report.transaction),
+    operations: (report?.operations ?? []).map(({ subject, action, from, to, origin }) => ({
+      action,
+      name: subject,
+      from,
+      to,
+      origin,
+    })),
     files: report?.files ?? [],
-    differing: report?.differing ?? [],
+    differing: (report?.differing ?? []).map(problemDocument),
     database: report?.database ?? [],
-    strays: report?.strays ?? [],
+    strays: (report?.strays ?? []).map(({ path, transaction, isNamed }) => ({ path, transaction, named: isNamed })),
     retained: report?.retained ?? [],
-    filesystems: report?.filesystems ?? [],
+    filesystems: (report?.filesystems ?? []).map(({ mount, availableBytes, inodesFree, readOnly }) => ({
+      mount,
+      available: availableBytes,
+      inodes_free: inodesFree,
+      read_only: readOnly,
+    })),
     gaps: report?.gaps ?? [],
-    savedAs: report?.savedAs,
-  });
+    saved_as: report?.savedAs,
+  };
+}
+
+function transactionDocument(transaction: NonNullable<RecoveryDocument["transaction"]>): unknown {
+  return {
+    id: transaction.id,
+    kind: transaction.kind,
+    phase: transaction.phase,
+    started_at: formatTimestamp(transaction.startedAt),
+    summary: transaction.summary,
+    by_version: transaction.startedByVersion,
+    indeterminate: transaction.isIndeterminate,
+    failure: transaction.failureCode,
+  };
 }
 
 function section(heading: string, lines: readonly string[]): readonly string[] {

@@ -23,6 +23,11 @@ export function problemText({ kind, object, expected, actual }: VerifyProblem): 
   }
 }
 
+/** A problem as `verify` and `recover --report` give it to programs. */
+export function problemDocument({ package: name, path, kind, expected, actual }: VerifyProblem): unknown {
+  return { package: name, path, kind, expected, actual };
+}
+
 export async function run(invocation: Invocation): Promise<0 | 1> {
   const { args, screen } = invocation;
   const names = readPatterns(args, args.operands);
@@ -33,13 +38,7 @@ export async function run(invocation: Invocation): Promise<0 | 1> {
     packages,
     files,
     ok: isClean,
-    problems: problems.map((problem) => ({
-      package: problem.package,
-      path: problem.path,
-      kind: problem.kind,
-      expected: problem.expected,
-      actual: problem.actual,
-    })),
+    problems: problems.map(problemDocument),
   });
   for (const problem of problems) {
     screen.line(escapeText(`${problem.package}: ${problem.path} ${problemText(problem)}`));

@@ -230,6 +230,8 @@ async function stateErrors(errors: Errors): Promise<void> {
     "peipkg: warning: transaction 900 could not be rolled back completely; run 'peipkg recover'\n",
     "C-ERR-07",
   );
+  const call = ["--json", "recover", "--report"];
+  assert.deepEqual(judgeJson("peipkg", call, await world.peipkg(call)).faults, []);
   edit(state, "DELETE FROM txn WHERE id = 900");
   await Deno.remove(`${world.root}/usr/share/lib/v`);
   await world.expect(["repo", "remove", "main"]);

@@ -56,7 +56,7 @@ Deno.test("T-RECOV-05, T-RECOV-06, T-INDET-01…T-INDET-12, C-RECOVER-01…C-REC
   await t.step("T-INDET-05, T-INDET-07, C-RECOVER-05, FP-70: the report changes nothing but its copy", async () => {
     const found = await snapshotDirectory(world.root, OWN);
     const report = json((await world.expect(["--json", "recover", "--report"])).stdout.replaceAll("\n", ""));
-    assert.equal(report.operations[0].subject, "many");
+    assert.equal(report.operations[0].name, "many");
     assert.equal(report.files.length, COUNT);
     assert.deepEqual([...new Set(report.files.map(({ decision }: { decision: string }) => decision))], ["T-ROLL-35"]);
     assert.equal(report.differing.length, COUNT);
