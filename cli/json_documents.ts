@@ -195,7 +195,7 @@ const DOCUMENTS: Readonly<Record<string, Schema>> = {
   "peipkg-repo-publish": made(["published", "nothing"]),
   "peipkg-repo-rotate-key": made(["rotated", "revoked", "dropped"]),
   "peipkg-repo-verify": CHECKED,
-  "peipkg-repo-mirror": made(["mirrored"]),
+  "peipkg-repo-mirror": made(["mirrored"], { fetched: WHOLE, present: WHOLE, left_out: WHOLE, not_mirrored: TEXTS }),
 };
 
 /** Commands whose document another specification describes. */

@@ -40,17 +40,21 @@ export async function run(invocation: Invocation): Promise<0 | 1> {
     allowInsecureTransport: hasFlag(options, "insecure"),
     ...(packages.length === 0 ? {} : { packages }),
   });
-  if (result.leftOut > 0) {
-    screen.aside(
-      `${screen.mode.program}: warning: ${result.leftOut} indexed packages were left out; installing them from here fails`,
-    );
-  }
-  for (const missing of result.notMirrored) {
-    screen.aside(
-      `${screen.mode.program}: warning: ${escapeText(missing)} lies outside the repository and was not copied`,
-    );
-  }
-  screen.document({ result: "mirrored", index_version: result.indexVersion, packages: [] });
+  // No warning of the table fits: people read a line, programs the same as members of the document.
+  const warn = (text: string): void => {
+    screen.aside(`${screen.mode.program}: ${screen.style("stderr", "warning", "warning:")} ${escapeText(text)}`);
+  };
+  if (result.leftOut > 0) warn(`${result.leftOut} indexed packages were left out; installing them from here fails`);
+  for (const missing of result.notMirrored) warn(`${missing} lies outside the repository and was not copied`);
+  screen.document({
+    result: "mirrored",
+    index_version: result.indexVersion,
+    packages: [],
+    fetched: result.fetched,
+    present: result.present,
+    left_out: result.leftOut,
+    not_mirrored: result.notMirrored,
+  });
   screen.info(`mirrored index_version ${result.indexVersion}: ${result.fetched} fetched, ${result.present} present`);
   return 0;
 }
