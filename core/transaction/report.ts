@@ -4,7 +4,7 @@
  */
 import { openOrCreateChild, writeFileDurably } from "../fs/durable.ts";
 import type { Database } from "../store/database.ts";
-import { readTransactions, retainedPaths } from "../store/history.ts";
+import { priorFiles, readTransactions } from "../store/history.ts";
 import { readFiles, readInstalledPackages, readOwners } from "../store/installed.ts";
 import {
   displacedFiles,
@@ -198,8 +198,8 @@ function keptObjects(context: TransactionContext, pool: DirectoryPool): Recovery
     return object?.directory.status(object.name) !== undefined;
   };
   for (const { id } of readTransactions(database)) {
-    for (const place of retainedPaths(database, id)) {
-      kept.push({ transaction: id, original: undefined, place, exists: exists(place) });
+    for (const { path, retainedPath: place } of priorFiles(database, id)) {
+      if (place !== undefined) kept.push({ transaction: id, original: path, place, exists: exists(place) }); // T-SELF-04
     }
   }
   for (const { transaction, original, keptAt } of displacedFiles(database)) {

@@ -20,7 +20,7 @@ Deno.test("T-SCHEMA-02: migrations are applied in order, each with its version",
   assert.equal(database.statement("SELECT a FROM later_3").get()?.a, "made by 3");
 });
 
-Deno.test("T-SCHEMA-02: a migration that fails leaves the layout before it whole", () => {
+Deno.test("T-SCHEMA-02, FP-07: a migration that fails leaves the layout before it whole", () => {
   using fixture = openStateFixture();
   const database = createDatabase(fixture);
   const broken = { version: 3, schema: "", upgrade: "CREATE TABLE half (a TEXT); CREATE TABLE half (a TEXT)" };

@@ -13,6 +13,7 @@ import {
   SYSTEM,
   USERS,
 } from "../../support/descriptors.ts";
+import { resolveIndeterminate } from "../../../core/transaction/resolution.ts";
 import { FaultControl } from "../../support/fault_root.ts";
 import { type PackageSpec, type RunOptions, World } from "./world.ts";
 
@@ -162,6 +163,33 @@ Deno.test("F-SDP-06, A-SDA-15, FP-21: a kernel that refuses fails the transactio
   }], OPTIONS));
   assert.deepEqual([error.code, error.detail.rule, error.detail.rolledBack], ["denied", "SD_APPLY_FAILED", true]);
   assert.deepEqual(error.detail.paths?.map(({ path }) => path), ["/usr/lib/first"]);
+  assert.deepEqual({ tree: world.tree({ inodes: true }), securities: world.securities(), rows: world.rows() }, before);
+});
+
+Deno.test("FP-63: a directory whose descriptor cannot be put back is left to the operator, and comes back later", async () => {
+  using world = kacs({ "/usr/lib/demo/": "", "/usr/lib/first/": "" });
+  for (const path of ["/usr/lib/demo", "/usr/lib/first"]) {
+    const node = world.fileSystem.node(path);
+    assert.ok(node !== undefined);
+    node.security = descriptor({ owner: USERS, dacl: [{ sid: USERS, mask: FULL }] });
+  }
+  const before = { tree: world.tree({ inodes: true }), securities: world.securities(), rows: world.rows() };
+  // The second directory is refused, and so is everything after it: the first cannot be put back.
+  world.control(refusing("kacs_set_sd", "EPERM", 2));
+  const error = await refusal(world.run([{
+    kind: "install",
+    package: demo({ "usr/lib/demo": CLOSED, "usr/lib/first": CLOSED }, {
+      files: { "/usr/lib/demo/tool": "tool", "/usr/lib/first/": null },
+    }),
+  }], OPTIONS));
+  assert.deepEqual([error.code, error.detail.rule, error.detail.rolledBack], [
+    "indeterminate",
+    "ROLLBACK_FAILED",
+    false,
+  ]);
+  world.restart();
+  const outcome = await resolveIndeterminate(world.recoveryContext(), "{}", () => assert.fail("nothing to ask"));
+  assert.equal(outcome.kind, "rolled-back");
   assert.deepEqual({ tree: world.tree({ inodes: true }), securities: world.securities(), rows: world.rows() }, before);
 });
 
