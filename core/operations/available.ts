@@ -25,6 +25,7 @@ import {
   refreshChosen,
   type RefreshResult,
   repositoryWarnings,
+  requireConfigured,
   untrustedError,
   warnAll,
 } from "./refresh.ts";
@@ -83,14 +84,17 @@ export function pendingWeakenings(access: RepositoryAccess): readonly Weakening[
  * fail: leaving it out could let a weaker repository step in.
  *
  * @param granted Weakenings that were answered yes.
- * @throws {PeipkgError} `untrusted`, `stale`, `repository-unusable`, `repo-config`, `authorisation-required`
+ * @throws {PeipkgError} `unknown-repository`, `untrusted`, `stale`, `repository-unusable`, `repo-config`,
+ * `authorisation-required`
  */
 export async function loadAvailable(
   access: RepositoryAccess,
   options: AvailableOptions,
   granted: readonly Weakening[] = [],
 ): Promise<Available> {
-  const enabled = configuredRepositories(access).filter((configuration) => configuration.enabled);
+  const configured = configuredRepositories(access);
+  for (const handle of options.only ?? []) requireConfigured(configured, handle);
+  const enabled = configured.filter((configuration) => configuration.enabled);
   for (const configuration of enabled) {
     const { state } = readRecorded(access, configuration.handle, "active");
     if (state === undefined) throw untrustedError(configuration.handle); // R-CACHE-06

@@ -235,6 +235,10 @@ Deno.test("C-FETCH-01: fetch writes verified files, closures as asked, and keeps
     assert.match(stdout, /fetched:\n {2}app 1\.0-1 .*\n {2}voice 1\.0-1 .*\n {2}total/);
     assert.match((await world.expect(["fetch", "--updates", "-y"])).stdout, /fetched:\n {2}lib 2\.0-1 .*\n {2}total/);
   });
+  await t.step("--repository names a configured repository", async () => {
+    const { stderr } = await world.expect(["fetch", "--repository", "mian", "-y", "app"], 1);
+    assert.match(stderr, /^peipkg: fetch: repository "mian" is not configured$/m);
+  });
   await t.step("what is in the cache needs no network any more", async () => {
     await world.expect(["--offline", "install", "app", "--yes"]);
     await world.expect(["--offline", "upgrade", "--yes"]);
