@@ -14,7 +14,7 @@ import { cancelChange } from "../change.ts";
 import { escapeText } from "../escape.ts";
 import type { Invocation } from "../invocation.ts";
 import { isYes, ROUTINE_QUESTION } from "../prompt.ts";
-import { renderColumns } from "../render/listing.ts";
+import { isPlain, renderColumns } from "../render/listing.ts";
 import { unifiedDiff } from "../render/unified_diff.ts";
 
 /** As the library reads configuration files. */
@@ -50,7 +50,8 @@ export async function run(invocation: Invocation): Promise<0 | 1> {
   }
   screen.document(items.map((item) => documentOf(item)));
   const rows = items.map(({ path, package: name, version }) => [path, name, version].map(escapeText));
-  for (const line of renderColumns(rows)) screen.line(line);
+  const widthOf = isPlain(rows.flat()) ? undefined : (await import("../render/width.ts")).displayWidth;
+  for (const line of renderColumns(rows, [], widthOf)) screen.line(line);
   return 0;
 }
 

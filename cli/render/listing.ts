@@ -10,19 +10,28 @@ const COLUMN_GAP = "  ";
  *
  * @param rows Cells, escaped.
  * @param minimums Least width of a column, by position.
+ * @param widthOf Columns a cell takes on a terminal; needed only where cells can hold more than ASCII.
  */
 export function renderColumns(
   rows: readonly (readonly string[])[],
   minimums: readonly number[] = [],
+  widthOf: (cell: string) => number = (cell) => cell.length,
 ): readonly string[] {
   const widths: number[] = [...minimums];
   for (const row of rows) {
-    for (const [index, cell] of row.entries()) widths[index] = Math.max(widths[index] ?? 0, cell.length);
+    for (const [index, cell] of row.entries()) widths[index] = Math.max(widths[index] ?? 0, widthOf(cell));
   }
   return rows.map((row) =>
-    row.map((cell, index) => index === row.length - 1 ? cell : cell.padEnd(widths[index] ?? 0)).join(COLUMN_GAP)
-      .trimEnd()
+    row.map((cell, index) => {
+      const missing = index === row.length - 1 ? 0 : (widths[index] ?? 0) - widthOf(cell);
+      return cell + " ".repeat(Math.max(0, missing));
+    }).join(COLUMN_GAP).trimEnd()
   );
+}
+
+/** Whether each character takes one column, so that nothing has to be loaded to measure them. */
+export function isPlain(cells: readonly string[]): boolean {
+  return cells.every((cell) => /^[\x20-\x7e]*$/.test(cell));
 }
 
 const LABEL_WIDTH = 14;

@@ -4,12 +4,12 @@
  *
  * @see C-PROG-01 to C-PROG-05
  */
-import stringWidth from "string-width";
 import { escapeText } from "../escape.ts";
 import { type Step, stepSubject } from "../listen.ts";
 import type { ProgressDisplay } from "../screen.ts";
 import type { Terminal } from "../terminal.ts";
 import { renderSize } from "./sizes.ts";
+import { cutToWidth } from "./width.ts";
 
 const REDRAW_MILLISECONDS = 100;
 /** Rates are measured over at least this long, so that the first chunk does not promise the impossible. */
@@ -34,21 +34,6 @@ export function renderProgress(step: Step, rate: number | undefined): string {
     if (rate !== undefined) parts.push(`${renderSize(Math.round(rate))}/s`);
   }
   return parts.join("  ");
-}
-
-const GRAPHEMES = new Intl.Segmenter(undefined, { granularity: "grapheme" });
-
-/** Cuts text to a number of columns without halving a character. */
-export function cutToWidth(text: string, columns: number): string {
-  if (stringWidth(text) <= columns) return text;
-  let cut = "";
-  let width = 0;
-  for (const { segment } of GRAPHEMES.segment(text)) {
-    width += stringWidth(segment);
-    if (width > columns) break;
-    cut += segment;
-  }
-  return cut;
 }
 
 /**
