@@ -70,8 +70,8 @@ function showOverAge(screen: Screen, event: OverAgeEvent): void {
 
 /** What becomes of a descriptor a package declares, before it does (A-SDP-02); unescaped. */
 function descriptorText({ package: name, version, path, state, summary }: DescriptorEvent): string {
-  const verbs = { applied: "sets", stored: "stores", "not-applied": "declares, which is left out," };
-  return `"${name}" ${version} ${verbs[state]} a security descriptor on ${path}: ${summary}`;
+  const verbs = { applied: "sets a", stored: "stores a", "not-applied": "goes without its" };
+  return `"${name}" ${version} ${verbs[state]} security descriptor on ${path}: ${summary}`;
 }
 
 /**

@@ -4,6 +4,7 @@ import { realSystem } from "../../core/runtime.ts";
 import { descriptor, EVERYONE, FULL, SYSTEM } from "../support/descriptors.ts";
 import { drive, lastEvent, questionsOf, yes } from "../support/drive.ts";
 import { exists, type PackageSpec, World } from "../support/e2e_world.ts";
+import { runAtTerminal } from "../support/terminal.ts";
 
 const OPEN = descriptor({ dacl: [{ sid: EVERYONE, mask: FULL }] });
 const HARMLESS = descriptor({ dacl: [{ sid: SYSTEM, mask: FULL }] });
@@ -210,4 +211,43 @@ Deno.test("A-SDP-03: each descriptor of a local file is a question, and --yes is
   const done = await drive(world, ["install", file, "--sd-overrides", "ignore"], yes);
   const kinds = questionsOf(done).map((question) => /"kind":"(sd-[a-z]+)"/.exec(JSON.stringify(question))?.[1]);
   assert.deepEqual(kinds.filter((kind) => kind !== undefined), ["sd-override", "sd-override", "sd-unsupported"]);
+});
+
+Deno.test("A-SDD-01, A-SDP-02, A-AUTH-02, C-AUTH-08: at a terminal each descriptor is read before it is answered", async () => {
+  await using world = await World.create();
+  await world.publish([guarded("1.0-1", OPEN)]);
+  await world.addRepository(world.serve().url);
+  const file = `${world.root}/conf/peipkg/main.repo`;
+  await Deno.writeTextFile(file, `${await Deno.readTextFile(file)}\nallow_sd_overrides = true\n`);
+  const args = ["--root", world.root, "install", "guarded", "--sd-overrides", "ignore", "-y"];
+  const { status, screen } = await runAtTerminal(args, ["y", "y"], { cwd: world.directory });
+  assert.equal(status, 0, screen);
+  const text = screen.replaceAll("\u001b[K", "");
+  const start = text.indexOf("  /usr/bin/guarded (file");
+  assert.equal(
+    text.slice(start).replace(/\r/g, ""),
+    `  /usr/bin/guarded (file, descriptor of 48 bytes)
+    owner: not set
+    group: not set
+    inherits
+    allow Everyone (S-1-1-0): full control
+    inheritance unknown
+    D:(A;;FA;;;WD)
+    asked because it lets Everyone (S-1-1-0) make changes
+this operation requires elevated authorisation:
+  "guarded" 1.0-1 would set a security descriptor on /usr/bin/guarded: allow Everyone (S-1-1-0) full control
+authorise this specific action? [y/N] y
+
+  /usr/bin/guarded
+  /usr/share/guarded
+this operation requires elevated authorisation:
+  "guarded" 1.0-1 declares 2 security descriptors that this kernel cannot apply; they would be ignored
+authorise this specific action? [y/N] y
+"guarded" 1.0-1 goes without its security descriptor on /usr/bin/guarded: allow Everyone (S-1-1-0) full control
+"guarded" 1.0-1 goes without its security descriptor on /usr/share/guarded: allow Local System (S-1-5-18) full control
+done — 1 operation applied
+security descriptor on /usr/bin/guarded (guarded): not applied
+security descriptor on /usr/share/guarded (guarded): not applied
+`,
+  );
 });
