@@ -9,7 +9,7 @@ import { type Step, stepSubject } from "../listen.ts";
 import type { ProgressDisplay } from "../screen.ts";
 import type { Terminal } from "../terminal.ts";
 import { renderSize } from "./sizes.ts";
-import { cutToWidth } from "./width.ts";
+import { isPlain } from "./listing.ts";
 
 const REDRAW_MILLISECONDS = 100;
 /** Rates are measured over at least this long, so that the first chunk does not promise the impossible. */
@@ -36,6 +36,33 @@ export function renderProgress(step: Step, rate: number | undefined): string {
   return parts.join("  ");
 }
 
+type Cut = (text: string, columns: number) => string;
+
+/** Cuts text of unknown width: what is not ASCII counts as two columns, so that the line never wraps. */
+export function cutCarefully(text: string, columns: number): string {
+  let cut = "";
+  let width = 0;
+  for (const character of text) {
+    width += isPlain([character]) ? 1 : 2;
+    if (width > columns) break;
+    cut += character;
+  }
+  return cut;
+}
+
+/** Cutting at once: exact for plain text, and for other text once the library that measures it is loaded. */
+function createCut(): Cut {
+  let cutWide: Cut | undefined;
+  return (text, columns) => {
+    if (isPlain([text])) return text.slice(0, columns);
+    if (cutWide === undefined) {
+      cutWide = cutCarefully;
+      void import("./width.ts").then(({ cutToWidth }) => cutWide = cutToWidth);
+    }
+    return cutWide(text, columns);
+  };
+}
+
 /**
  * The display on stderr of a terminal.
  *
@@ -47,9 +74,10 @@ export function createProgressDisplay(terminal: Terminal, monotonic: () => numbe
   let subject = "";
   let transaction: number | undefined;
   let measured = { at: 0, bytes: 0 };
+  const cut = createCut();
   const draw = (text: string): void => {
     // One column stays free: a full line would make some terminals wrap.
-    drawn = cutToWidth(text, Math.max(1, terminal.width() - 1));
+    drawn = cut(text, Math.max(1, terminal.width() - 1));
     terminal.write("stderr", CLEAR_LINE + drawn);
   };
   const rateOf = (step: Step, now: number): number | undefined => {

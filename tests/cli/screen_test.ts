@@ -8,7 +8,7 @@ import {
   type Question,
   ROUTINE_QUESTION,
 } from "../../cli/prompt.ts";
-import { createProgressDisplay, renderProgress } from "../../cli/render/progress.ts";
+import { createProgressDisplay, cutCarefully, renderProgress } from "../../cli/render/progress.ts";
 import { renderColumns } from "../../cli/render/listing.ts";
 import { cutToWidth, displayWidth } from "../../cli/render/width.ts";
 import { Screen, type ScreenMode } from "../../cli/screen.ts";
@@ -177,6 +177,8 @@ Deno.test("C-PROG-03, C-PROG-05: the progress line", () => {
 Deno.test("C-PROG-02: the line is cut to the width and erased before other output", () => {
   assert.equal(cutToWidth("漢字漢字", 5), "漢字");
   assert.equal(cutToWidth("plain", 5), "plain");
+  assert.equal(cutCarefully("漢字漢字", 5), "漢字");
+  assert.equal(cutCarefully("plain text", 5), "plain");
   assert.deepEqual(renderColumns([["漢字", "a"], ["abc", "b"]], [], displayWidth), ["漢字  a", "abc   b"]);
   const terminal = recordedTerminal({ terminals: ["stderr"], width: 20 });
   let now = 0;
