@@ -3,6 +3,7 @@
  * repository; gate 2 says what needs a yes of its own. Nothing a package contains takes part in the decision but the
  * descriptor that is judged (A-SDP-05).
  */
+import { ruleError } from "../errors.ts";
 import {
   type AccessEntry,
   CONTROL,
@@ -11,6 +12,7 @@ import {
   type SecurityDescriptor,
 } from "../format/descriptor_reader.ts";
 import { describePrincipal, isWellKnownSid } from "../identity/well_known_sid.ts";
+import type { ContentSource, TransactionInput, TransactionQuestion } from "./input.ts";
 
 /** What a repository's configuration says about descriptors (A-SDP-03, A-SDP-05). */
 export interface DescriptorTrust {
@@ -25,6 +27,8 @@ export type DescriptorSource =
   | { readonly kind: "local-file" }
   | { readonly kind: "official"; readonly trust: DescriptorTrust }
   | { readonly kind: "repository"; readonly trust: DescriptorTrust };
+
+export type AuthoriseQuestion = Extract<TransactionQuestion, { readonly kind: "authorise" }>;
 
 const LOCAL_SYSTEM = "S-1-5-18";
 const ADMINISTRATORS = "S-1-5-32-544";
@@ -92,4 +96,46 @@ function addEntryConcerns(concerns: Set<string>, entry: AccessEntry, trust: Desc
   if (BROAD_PRINCIPALS.has(sid) && (entry.mask & CHANGING_RIGHTS) !== 0) {
     concerns.add(`it lets ${describePrincipal(sid)} make changes`); // A-SDP-07
   }
+}
+
+// --- First gate --------------------------------------------------------------------------------------------------
+
+/** Where a package comes from, as far as its descriptors are judged (A-SDP-03). */
+export function descriptorSource(
+  { repository }: Pick<ContentSource, "repository">,
+  { descriptorTrust }: TransactionInput["options"],
+): DescriptorSource {
+  if (repository === undefined) return { kind: "local-file" };
+  const trust = descriptorTrust?.get(repository);
+  if (trust === undefined) return { kind: "repository", trust: { isAllowed: false, allowedSids: [] } };
+  return { kind: trust.isOfficial ? "official" : "repository", trust };
+}
+
+/**
+ * Gate 1 (A-SDP-03).
+ *
+ * @param what What the package would do, as a clause.
+ * @param lines Paths concerned.
+ * @throws {PeipkgError} `sd-override` (`E_SD_POLICY`), naming the key (A-SDP-09)
+ */
+export function requireAllowed(
+  content: ContentSource,
+  options: TransactionInput["options"],
+  what: string,
+  lines: readonly string[],
+): void {
+  const source = descriptorSource(content, options);
+  if (source.kind === "local-file" || source.trust.isAllowed) return;
+  const repository = content.repository ?? "";
+  throw ruleError(
+    "E_SD_POLICY",
+    `cannot install ${content.name}: ${what}, and allow_sd_overrides of repository "${repository}" is false`,
+    {
+      package: content.name,
+      repository,
+      lines,
+      paths: lines.map((path) => ({ path, package: content.name })),
+      hint: `set allow_sd_overrides = true for "${repository}" to be asked about them`,
+    },
+  );
 }

@@ -16,15 +16,13 @@ import type { RootDirectory } from "../system.ts";
 import type { PathRules } from "./collision.ts";
 import { type ObjectKind, summariseDescriptor } from "./descriptor_display.ts";
 import { DescriptorJudge } from "./descriptor_judge.ts";
-import type { DescriptorSource } from "./descriptor_policy.ts";
+import { type AuthoriseQuestion, requireAllowed } from "./descriptor_policy.ts";
 import type { Diff } from "./diff.ts";
 import { asFailure, hasErrno } from "./failures.ts";
-import type { ContentSource, DescriptorNotice, Evidence, TransactionInput, TransactionQuestion } from "./input.ts";
+import type { DescriptorNotice, Evidence, TransactionInput } from "./input.ts";
 import type { Arriving } from "./scope.ts";
 
 const OWNER_GROUP_DACL = COMPONENT.owner | COMPONENT.group | COMPONENT.dacl;
-
-export type AuthoriseQuestion = Extract<TransactionQuestion, { readonly kind: "authorise" }>;
 
 /** What the boundary writes and what is asked about descriptors. */
 export interface DescriptorPlan {
@@ -38,18 +36,7 @@ export interface DescriptorPlan {
   readonly notices: readonly DescriptorNotice[];
 }
 
-// --- First gate --------------------------------------------------------------------------------------------------
-
-/** Where a package comes from, as far as its descriptors are judged (A-SDP-03). */
-export function descriptorSource(
-  { repository }: Pick<ContentSource, "repository">,
-  { descriptorTrust }: TransactionInput["options"],
-): DescriptorSource {
-  if (repository === undefined) return { kind: "local-file" };
-  const trust = descriptorTrust?.get(repository);
-  if (trust === undefined) return { kind: "repository", trust: { isAllowed: false, allowedSids: [] } };
-  return { kind: trust.isOfficial ? "official" : "repository", trust };
-}
+// --- Before the disk is looked at ----------------------------------------------------------------------------------
 
 /**
  * Refuses what no answer could allow, before the disk is looked at.
@@ -86,29 +73,6 @@ export function requireDescriptorPolicy(
     if (!input.root.hasKacs && !isKernelKnown) isKernelKnown = requireNoKacs(input.root);
     requireAllowed(content, input.options, "it declares security descriptors", detail.lines);
   }
-}
-
-/** Gate 1 (A-SDP-03). */
-export function requireAllowed(
-  content: ContentSource,
-  options: TransactionInput["options"],
-  what: string,
-  lines: readonly string[],
-): void {
-  const source = descriptorSource(content, options);
-  if (source.kind === "local-file" || source.trust.isAllowed) return;
-  const repository = content.repository ?? "";
-  throw ruleError(
-    "E_SD_POLICY",
-    `cannot install ${content.name}: ${what}, and allow_sd_overrides of repository "${repository}" is false`,
-    {
-      package: content.name,
-      repository,
-      lines,
-      paths: lines.map((path) => ({ path, package: content.name })),
-      hint: `set allow_sd_overrides = true for "${repository}" to be asked about them`,
-    },
-  );
 }
 
 /** A-SDA-16: only `ENOSYS` says that there is no access control here. */
