@@ -6,7 +6,8 @@
 import type { Architecture } from "../identity/architecture.ts";
 import type { PackageName } from "../identity/package_name.ts";
 import type { Version } from "../identity/version.ts";
-import type { Database, Row } from "./database.ts";
+import { runInBatches } from "./batch.ts";
+import type { Database, Row, SqlValue } from "./database.ts";
 import {
   architectureOf,
   hashOf,
@@ -163,16 +164,37 @@ export function priorHolders(database: Database, id: number): readonly PriorHold
   ) => ({ role: textOf(row, "role"), holder: optionalTextOf(row, "holder") }));
 }
 
-/** Records where displaced content is kept; `undefined`: no longer (T-RETAIN-04, T-RETAIN-05). */
-export function setRetainedPath(
-  database: Database,
-  id: number,
-  name: string,
-  path: string,
-  retainedPath: string | undefined,
-): void {
-  database.statement("UPDATE prior_file SET retained_path = ? WHERE txn_id = ? AND package_name = ? AND path = ?")
-    .run(retainedPath ?? null, id, name, path);
+/** Package of every prior file and symlink, by path. */
+export function priorOwners(database: Database, id: number): ReadonlyMap<string, string> {
+  const sql =
+    "SELECT path, package_name FROM prior_file WHERE txn_id = ? AND type <> 'dir' ORDER BY package_name, path";
+  return new Map(
+    database.statement(sql).all(id).map((row) => [pathOf(row, "path"), nameOf(row, "package_name")] as const),
+  );
+}
+
+/** Where the content of one prior path is kept; `undefined`: no longer. */
+export interface RetainedPlace {
+  readonly package: string;
+  readonly path: string;
+  readonly place: string | undefined;
+}
+
+/** Records where displaced content is kept (T-RETAIN-04, T-RETAIN-05). */
+export function setRetainedPaths(database: Database, id: number, places: Iterable<RetainedPlace>): void {
+  runInBatches(
+    database,
+    (rows) =>
+      `WITH kept(package_name, path, place) AS (VALUES ${rows})
+       UPDATE prior_file SET retained_path = kept.place FROM kept
+       WHERE txn_id = ? AND prior_file.package_name = kept.package_name AND prior_file.path = kept.path`,
+    retainedRows(places),
+    [id],
+  );
+}
+
+function* retainedRows(places: Iterable<RetainedPlace>): Generator<readonly SqlValue[]> {
+  for (const { package: name, path, place } of places) yield [name, path, place ?? null];
 }
 
 /** Every recorded place of kept content, by transaction. */

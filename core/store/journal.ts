@@ -6,7 +6,9 @@
  * Nothing here opens a database transaction: the caller groups the writes, because which of them become durable
  * together is the protocol (T-COMMIT-05, T-COMMIT-10, T-COMMIT-13).
  */
+import { runInBatches } from "./batch.ts";
 import type { Database, Row } from "./database.ts";
+import { fileRows, stagedRows } from "./journal_rows.ts";
 import { booleanOf, bytesOf, integerOf, optionalBigintOf, optionalTextOf, textOf, wordOf } from "./row.ts";
 
 /** Meaning of the journal rows this program writes (T-SCHEMA-01). */
@@ -184,32 +186,14 @@ export function insertOperations(database: Database, id: number, operations: rea
 
 /** Writes the backup map. Called once, before anything it describes exists (T-DB-15). */
 export function insertFiles(database: Database, id: number, files: readonly JournalFile[]): void {
-  const statement = database.statement(
-    `INSERT INTO txn_file (txn_id, seq, op_seq, final_path, action, staged_path, backup_path, keep_backup, new_type,
-                           new_hash, new_size, new_target, old_type, old_ino, old_size, old_mtime, old_target)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+  runInBatches(
+    database,
+    (places) =>
+      `INSERT INTO txn_file (txn_id, seq, op_seq, final_path, action, staged_path, backup_path, keep_backup, new_type,
+                             new_hash, new_size, new_target, old_type, old_ino, old_size, old_mtime, old_target)
+       VALUES ${places}`,
+    fileRows(id, files),
   );
-  for (const row of files) {
-    statement.run(
-      id,
-      row.sequence,
-      row.operation,
-      row.path,
-      row.action,
-      row.stagedPath ?? null,
-      row.backupPath ?? null,
-      row.keepBackup ? 1 : 0,
-      row.newType ?? null,
-      row.newHash ?? null,
-      row.newSizeBytes ?? null,
-      row.newTarget ?? null,
-      row.oldType ?? null,
-      stored(row.oldInode),
-      row.oldSizeBytes ?? null,
-      stored(row.oldMtime),
-      row.oldTarget ?? null,
-    );
-  }
 }
 
 export function insertDirectories(database: Database, id: number, directories: readonly JournalDirectory[]): void {
@@ -261,10 +245,14 @@ export function insertSideEffects(
 
 /** Flips the phase to `applying` and records what was staged (T-COMMIT-10). */
 export function recordApplying(database: Database, id: number, files: readonly JournalFile[]): void {
-  const statement = database.statement("UPDATE txn_file SET staged_ino = ? WHERE txn_id = ? AND seq = ?");
-  for (const file of files) {
-    if (file.stagedInode !== undefined) statement.run(stored(file.stagedInode), id, file.sequence);
-  }
+  runInBatches(
+    database,
+    (places) =>
+      `WITH staged(seq, ino) AS (VALUES ${places})
+       UPDATE txn_file SET staged_ino = staged.ino FROM staged WHERE txn_id = ? AND txn_file.seq = staged.seq`,
+    stagedRows(files),
+    [id],
+  );
   database.statement("UPDATE txn SET phase = 'applying' WHERE id = ? AND state = 'pending'").run(id);
 }
 
@@ -487,11 +475,6 @@ export function displacedFiles(
     original: textOf(row, "original"),
     keptAt: textOf(row, "kept_at"),
   }));
-}
-
-/** Inode numbers are unsigned, SQLite's integers signed: the same 64 bits either way. */
-function stored(value: bigint | undefined): bigint | null {
-  return value === undefined ? null : BigInt.asIntN(64, value);
 }
 
 function read(value: bigint | undefined): bigint | undefined {

@@ -9,7 +9,7 @@
  */
 import type { Warning } from "../errors.ts";
 import type { Database } from "../store/database.ts";
-import { type PathOwner, readOwners } from "../store/installed.ts";
+import type { PathOwner } from "../store/installed.ts";
 import type { FileStatus } from "../system.ts";
 import { isAdoptable, Obstacles, type PathRules } from "./collision.ts";
 import { ContentReader, isConfigPath } from "./config_files.ts";
@@ -19,6 +19,7 @@ import type { RoleDeclaration } from "./holders.ts";
 import type { ContentEntry, TransactionOptions } from "./input.ts";
 import { baseName, childPath, freeSiblingName, isBelow, NEW_DEFAULT_SUFFIX, parentPath } from "./names.ts";
 import type { Arrival, RecordedFile, Scope } from "./scope.ts";
+import { StayingOwners } from "./staying_owners.ts";
 import { blocksTypeChange } from "./type_change.ts";
 
 /** Facts the diff works from. */
@@ -58,7 +59,11 @@ export class Diff {
   /** Leaving paths a claim link takes over (C-REC-18). */
   readonly claimed = new Set<string>();
 
-  constructor(readonly context: DiffContext) {}
+  readonly #owners: StayingOwners;
+
+  constructor(readonly context: DiffContext) {
+    this.#owners = new StayingOwners(context.database, context.scope);
+  }
 
   /** Decides every arriving path. */
   addArrivals(): void {
@@ -95,7 +100,7 @@ export class Diff {
 
   /** Owner of a path that keeps it through this transaction. */
   stayingOwner(path: string): PathOwner | undefined {
-    return readOwners(this.context.database, path).find((owner) => !this.context.scope.touched.has(owner.package));
+    return this.#owners.of(path);
   }
 
   /** Plans a directory and its missing ancestors; inside a staged directory it needs no row. */

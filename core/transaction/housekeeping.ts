@@ -8,7 +8,7 @@
  */
 import type { Warning } from "../errors.ts";
 import type { Database } from "../store/database.ts";
-import { priorFiles, readTransaction, setRetainedPath } from "../store/history.ts";
+import { priorOwners, readTransaction, type RetainedPlace, setRetainedPaths } from "../store/history.ts";
 import { readOwners } from "../store/installed.ts";
 import { type JournalDirectory, type JournalFile, recordDisplaced } from "../store/journal.ts";
 import { deleteSdOverridesAt } from "../store/roles.ts";
@@ -187,37 +187,16 @@ class Tidying implements Disposable {
     const { database } = this.context;
     const wanted = fates.filter(({ place }) => place !== undefined);
     if (wanted.length === 0) return;
-    const owners = this.#priorOwners();
+    const owners = priorOwners(database, this.id);
     database.write(() => {
+      const places: RetainedPlace[] = [];
       for (const { file, place } of wanted) {
         if (place === undefined) continue;
         if (file.keepBackup) recordDisplaced(database, this.id, file.path, place);
-        else this.#setRetained(owners, file, place);
+        else places.push(...retainedPlaces(owners, file, place));
       }
+      setRetainedPaths(database, this.id, places);
     });
-  }
-
-  #setRetained(owners: ReadonlyMap<string, string>, file: JournalFile, place: string | undefined): void {
-    const { database } = this.context;
-    if (file.oldType !== "dir") {
-      const owner = owners.get(file.path);
-      if (owner !== undefined) setRetainedPath(database, this.id, owner, file.path, place);
-      return;
-    }
-    // A directory moved as a whole keeps its children below its own number.
-    for (const [path, owner] of owners) {
-      if (!isBelow(path, file.path)) continue;
-      const inside = place === undefined ? undefined : `${place}${path.slice(file.path.length)}`;
-      setRetainedPath(database, this.id, owner, path, inside);
-    }
-  }
-
-  #priorOwners(): ReadonlyMap<string, string> {
-    const owners = new Map<string, string>();
-    for (const { package: name, path, type } of priorFiles(this.context.database, this.id)) {
-      if (type !== "dir") owners.set(path, name);
-    }
-    return owners;
   }
 
   #carryOut({ file, place }: Fate): void {
@@ -253,8 +232,9 @@ class Tidying implements Disposable {
       }
       this.#delete(backup);
       this.#lost++;
-      const owners = this.#priorOwners();
-      this.context.database.write(() => this.#setRetained(owners, file, undefined)); // T-RETAIN-04
+      const { database } = this.context;
+      const places = retainedPlaces(priorOwners(database, this.id), file, undefined);
+      database.write(() => setRetainedPaths(database, this.id, places)); // T-RETAIN-04
     }
   }
 
@@ -298,6 +278,26 @@ function isSameObject(directory: Directory, name: string, other: Directory, othe
   const first = directory.status(name);
   const second = other.status(otherName);
   return first !== undefined && second !== undefined && first.inode === second.inode && first.device === second.device;
+}
+
+/** The prior rows a backup is the content of. */
+function retainedPlaces(
+  owners: ReadonlyMap<string, string>,
+  file: JournalFile,
+  place: string | undefined,
+): readonly RetainedPlace[] {
+  if (file.oldType !== "dir") {
+    const owner = owners.get(file.path);
+    return owner === undefined ? [] : [{ package: owner, path: file.path, place }];
+  }
+  // A directory moved as a whole keeps its children below its own number.
+  const places: RetainedPlace[] = [];
+  for (const [path, owner] of owners) {
+    if (!isBelow(path, file.path)) continue;
+    const inside = place === undefined ? undefined : `${place}${path.slice(file.path.length)}`;
+    places.push({ package: owner, path, place: inside });
+  }
+  return places;
 }
 
 /** Last component of a recorded place. */

@@ -8,7 +8,7 @@ import {
   priorFiles,
   prunableTransactions,
   retainedPaths,
-  setRetainedPath,
+  setRetainedPaths,
 } from "../store/history.ts";
 import type { Directory } from "../system.ts";
 import type { DirectoryPool } from "./directories.ts";
@@ -122,6 +122,7 @@ export function consumeRetained(context: RetentionContext, undone: number): void
   if (consumed.length === 0) return;
   dropContent(context, undone);
   context.database.write(() => {
-    for (const { package: name, path } of consumed) setRetainedPath(context.database, undone, name, path, undefined);
+    const gone = consumed.map(({ package: name, path }) => ({ package: name, path, place: undefined }));
+    setRetainedPaths(context.database, undone, gone);
   });
 }
