@@ -10,7 +10,12 @@ import { LIMITS } from "../../core/format/limits.ts";
 import { parseManifest } from "../../core/format/manifest.ts";
 import { writeManifest } from "../../core/format/manifest_writer.ts";
 import { replayPackage, verifyPackage } from "../../core/format/package_file.ts";
+import { descriptor, SYSTEM } from "../support/descriptors.ts";
+import { readDescriptor } from "../../core/format/descriptor_reader.ts";
+import { findDescriptorDanger } from "../../core/format/descriptor_safety.ts";
 import { findDescriptorFault } from "../../core/format/security_descriptor.ts";
+import { renderSddl, summariseDescriptor } from "../../core/transaction/descriptor_display.ts";
+import { inheritThrough } from "../../core/transaction/inheritance.ts";
 import { readJson } from "../../core/format/strict_json.ts";
 import { TarReader } from "../../core/format/tar.ts";
 import { ZstdDecoder } from "../../core/format/zstd.ts";
@@ -178,8 +183,29 @@ const DOCUMENT_TARGETS: readonly FuzzTarget[] = [
   },
   {
     name: "security-descriptor",
-    seeds: () => [Uint8Array.fromBase64(SD)],
-    run: (input) => findDescriptorFault(input),
+    seeds: () => [
+      Uint8Array.fromBase64(SD),
+      descriptor({
+        owner: SYSTEM,
+        dacl: [{ flags: 3, mask: 0x1000_0000 }, { type: 9, data: [0x61, 0x72, 0x74, 0x78] }, {
+          type: 0x77,
+          body: [0, 0, 0, 0],
+        }],
+        sacl: [{ type: 7, flags: 0x40, object: [3, 0, 0, 0, ...new Array(32).fill(7)] }],
+      }),
+    ],
+    run: (input) => {
+      const fault = findDescriptorFault(input);
+      // What is well-formed must be readable to its end, by those who judge it and those who show it.
+      if (fault === undefined) {
+        findDescriptorDanger(input);
+        const read = readDescriptor(input);
+        renderSddl(read);
+        summariseDescriptor(read, "dir");
+        inheritThrough(read, 1, "file", {});
+      }
+      return fault;
+    },
   },
 ];
 
