@@ -16,6 +16,9 @@ const BRIEF = ["install_test.ts"];
 /** These test builds of their own, or count on running from source. */
 const UNFIT = ["build_test.ts", "self_extracting_test.ts"];
 
+/** Where the executable unpacks for the ordinary user some tests become, who may not enter the directory above. */
+const USER_RUNTIME = "/tmp/peipkg-runtime-65534";
+
 const decoder = new TextDecoder();
 const brief = Deno.args.includes("--brief");
 const work = await Deno.makeTempDir({ prefix: "peipkg-executable-" });
@@ -85,6 +88,7 @@ async function testForm(form: string, programs: string): Promise<boolean> {
   return success;
 }
 
+const hadUserRuntime = await exists(USER_RUNTIME);
 try {
   const reason = await build();
   if (reason === undefined) {
@@ -95,4 +99,5 @@ try {
   } else console.log(`skipped: the executable was not tested: ${reason}`);
 } finally {
   await Deno.remove(work, { recursive: true });
+  if (!hadUserRuntime && await exists(USER_RUNTIME)) await Deno.remove(USER_RUNTIME, { recursive: true });
 }
