@@ -42,7 +42,10 @@ export class ZstdDecoder implements Disposable {
   private waiting: { readonly reject: (cause: unknown) => void } | undefined;
 
   constructor(private readonly options: ZstdDecoderOptions) {
-    this.stream.on("data", (bytes: Uint8Array) => this.take(bytes));
+    // As plain bytes: slice() of the runtime's own kind makes no copy, and the buffer is freed once it was passed on.
+    this.stream.on("data", ({ buffer, byteOffset, byteLength }: Uint8Array) => {
+      this.take(new Uint8Array(buffer, byteOffset, byteLength));
+    });
     this.stream.on("error", (cause: unknown) => this.fail(corrupt("the data cannot be decoded", cause)));
   }
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { zstdDecompressSync } from "node:zlib";
-import { ZstdEncoder } from "../../../core/format/zstd.ts";
+import { zstdCompressSync, zstdDecompressSync } from "node:zlib";
+import { decompressZstd, ZstdDecoder, ZstdEncoder } from "../../../core/format/zstd.ts";
 import { FrameWalker } from "../../../core/format/zstd_frame.ts";
 
 /** Bytes that do not compress, from a seed. */
@@ -28,5 +28,21 @@ Deno.test("F-PRO-11: ZstdEncoder writes exactly one frame, also where its end me
     walker.push(file);
     walker.finish();
     assert.deepEqual(new Uint8Array(zstdDecompressSync(file)), content, `content of ${length} bytes`);
+  }
+});
+
+Deno.test("F-ZST-06: what is kept of the decoder's output by slice() stays, however much follows", async () => {
+  const content = noise(3 * 1024 * 1024 + 7, 3);
+  const file = zstdCompressSync(content);
+  const kept: Uint8Array[] = [];
+  using decoder = new ZstdDecoder({ output: (bytes) => void kept.push(bytes.slice()), bound: () => 1 << 23 });
+  for (let at = 0; at < file.length; at += 100_000) await decoder.push(file.subarray(at, at + 100_000));
+  await decoder.finish();
+  const pieces: Uint8Array[] = [];
+  for await (const bytes of decompressZstd(ReadableStream.from([file]))) pieces.push(bytes);
+  for (const found of [kept, pieces]) {
+    const whole = new Uint8Array(found.reduce((sum, piece) => sum + piece.length, 0));
+    found.reduce((at, piece) => (whole.set(piece, at), at + piece.length), 0);
+    assert.deepEqual(whole, content);
   }
 });
