@@ -175,13 +175,16 @@ Deno.test("an installation, looked at", async (t) => {
     assert.match(result.stderr, /the system changed while waiting; run the command again \[failed: PLAN_STALE\]\n/);
     assert.match(await out(["list"]), /^lib /m);
   });
-  await t.step("C-UPGRADE-04, C-SEARCH-04: orphans are refused by name and warned of in a full upgrade", async () => {
-    await expect(["repo", "remove", "main"]);
-    const refused = events((await made.peipkg(["--json", "upgrade", "lib", "--yes"])).stdout).at(-1);
-    assert.deepEqual([refused?.["code"], Object(refused?.["details"]).rule], ["unresolvable", "E_ORPHAN_NO_SOURCE"]);
-    assert.match(await say(["upgrade"], 0), /warning: .*lib.* orphaned/);
-    assert.equal((await made.peipkg(["search", "lib"])).status, 0);
-  });
+  await t.step(
+    "C-UPGRADE-04, C-SEARCH-04, T-PRE-09: orphans are refused by name and warned of in a full upgrade",
+    async () => {
+      await expect(["repo", "remove", "main"]);
+      const refused = events((await made.peipkg(["--json", "upgrade", "lib", "--yes"])).stdout).at(-1);
+      assert.deepEqual([refused?.["code"], Object(refused?.["details"]).rule], ["unresolvable", "E_ORPHAN_NO_SOURCE"]);
+      assert.match(await say(["upgrade"], 0), /warning: .*lib.* orphaned/);
+      assert.equal((await made.peipkg(["search", "lib"])).status, 0);
+    },
+  );
 });
 
 Deno.test("C-SEARCH-03, C-SEARCH-04: search goes on without a repository that installing refuses to go on without", async () => {

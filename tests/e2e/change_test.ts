@@ -153,7 +153,7 @@ Deno.test("S-COLL-04, T-COLL-06, T-COLL-07, C-INSTALL-03: unowned files are adop
   assert.equal(read(world, place), "mine\n");
 });
 
-Deno.test("C-REMOVE-02, C-REMOVE-03, C-REMOVE-04: cascades, unknown names and critical packages", async () => {
+Deno.test("C-REMOVE-02, C-REMOVE-03, C-REMOVE-04, T-PRE-12, T-RM-09: cascades, unknown names and critical packages", async () => {
   await using world = await World.create();
   const peipkg: PackageSpec = {
     name: "peipkg",

@@ -43,7 +43,7 @@ interface Step {
   readonly after: string;
 }
 
-Deno.test(`T-MODEL-02, C-SIG-06: ${KILLS} kills leave the old state or the new one`, async () => {
+Deno.test(`T-MODEL-02, T-SIG-06, C-SIG-06: ${KILLS} kills leave the old state or the new one`, async () => {
   await using world = await World.create();
   await world.publish([BASE, FIRST]);
   await world.addRepository(world.serve().url);

@@ -76,7 +76,7 @@ Deno.test("T-RECOV-05, T-RECOV-06, T-INDET-01…T-INDET-12, C-RECOVER-01…C-REC
   });
 
   await t.step(
-    "T-INDET-02…T-INDET-04, C-RECOVER-04, C-ERR-07, FP-71: somebody else's file makes it undecidable",
+    "T-INDET-02, T-INDET-03, T-INDET-04, T-PRE-13, C-RECOVER-04, C-ERR-07, FP-71: somebody else's file makes it undecidable",
     async () => {
       const id = await interruptedUpgrade(world, second);
       await Deno.remove(world.root + VICTIM);

@@ -172,7 +172,7 @@ Deno.test("a provider from a weaker repository", async (t) => {
     assert.deepEqual(await installed(world), []);
   });
   await t.step(
-    "S-AUTH-07, S-PLAN-01, S-PLAN-02: the plan, the elevated question, the routine one, the audit",
+    "S-AUTH-07, S-PLAN-01, S-PLAN-02, T-PLAN-06: the plan, the elevated question, the routine one, the audit",
     async () => {
       const { status, screen } = await runAtTerminal(["--root", world.root, "install", "mailapp"], ["YES", "y"]);
       assert.equal(status, 0, screen);

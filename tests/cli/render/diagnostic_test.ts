@@ -55,7 +55,7 @@ Deno.test("C-ERR-06, C-ERR-08: -v shows the code, -vv the rule and the causes as
   ]);
 });
 
-Deno.test("C-ESC-01, C-ESC-04: every part of a failure is escaped", () => {
+Deno.test("C-ESC-01, C-ESC-04, T-CONV-04: every part of a failure is escaped", () => {
   const error = new PeipkgError("failed", "a\x1b", { lines: ["b\n"], hint: "c\u202e" });
   assert.deepEqual(renderFailure(screenOf(), describeFailure(error)), [
     "peipkg: remove: a\\x1B",

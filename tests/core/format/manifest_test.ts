@@ -159,7 +159,7 @@ Deno.test("F-MAN-06: the build timestamp has its one form", () => {
   }
 });
 
-Deno.test("F-MAN-08: side effects are known, each once, in any order", () => {
+Deno.test("F-MAN-08, T-SIDE-01: side effects are known, each once, in any order", () => {
   assert.deepEqual(parse({ side_effects: ["man-db", "depmod", "ldconfig"] }).sideEffects, [
     "man-db",
     "depmod",

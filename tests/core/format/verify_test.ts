@@ -105,7 +105,7 @@ function ruleFrom(cause: unknown): string {
   throw cause;
 }
 
-Deno.test("F-SIG-08, F-VFY-03: an unsigned package needs a policy that allows it, and warns every time", async () => {
+Deno.test("F-SIG-08, F-VFY-03, T-PRE-02: an unsigned package needs a policy that allows it, and warns every time", async () => {
   assert.equal(await refusalOf({ sign: false }), "E_SIG_MISSING");
   const optional = await trusting({ policy: "optional" });
   const result = await verified({ sign: false }, optional);
@@ -132,7 +132,7 @@ Deno.test("F-VFY-04, F-VFY-05, F-VFY-06: envelope, key and signature are judged 
   assert.equal(await refusalOf({}, late), "E_SIG_KEY_EXPIRED");
 });
 
-Deno.test("F-TRU-01: the trust set of another repository is not consulted", async () => {
+Deno.test("F-TRU-01, T-PRE-02: the trust set of another repository is not consulted", async () => {
   const other = await trusting({ repository: "other", keys: [] });
   assert.equal(await refusalOf({}, other), "E_SIG_KEY_UNTRUSTED");
 });
@@ -184,7 +184,7 @@ Deno.test("F-VFY-09, F-ARCH-04: identity is that of the plan, by raw version tex
   assert.equal(await refusalOf({ manifest }, { systemArchitecture: "aarch64" }), undefined);
 });
 
-Deno.test("F-VFY-13: a wrong file hash outranks all, a fault of the signature outranks what was found in the content", async () => {
+Deno.test("F-VFY-13, T-VERIFY-02: a wrong file hash outranks all, a fault of the signature outranks what was found in the content", async () => {
   const wrongHash = { expected: { ...IDENTITY, hash: "0".repeat(64) } };
   assert.equal(await refusalOf({ file: (file) => file.slice(0, 100) }, wrongHash), "E_PKG_HASH");
   assert.equal(await refusalOf({ file: (file) => file.with(0, 0) }, wrongHash), "E_PKG_HASH");

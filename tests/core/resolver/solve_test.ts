@@ -98,7 +98,7 @@ Deno.test("S-UNDO-04: solve() restores from retained content first, and takes no
   assert.equal(answerText(installed), "+lib 1.0@O, +app 1.0@O");
 });
 
-Deno.test("S-UNDO-03: solve() lists every package an undo has no source for, and cascades nothing", () => {
+Deno.test("S-UNDO-03, T-UNDO-04, T-UNDO-08: solve() lists every package an undo has no source for, and cascades nothing", () => {
   const rejection = rejectionOf({
     available: "",
     installed: "aa 2.0@O",
@@ -236,7 +236,7 @@ Deno.test("S-RM-04: solve() lets optional dependents block nothing", () => {
   assert.equal(answerText(planOf(world)), "−lib");
 });
 
-Deno.test("S-RM-05, S-RM-06: solve() warns of an orphan's removal and of a package that declares to replace it", () => {
+Deno.test("S-RM-05, S-RM-06, T-PRE-11: solve() warns of an orphan's removal and of a package that declares to replace it", () => {
   const plan = planOf({ available: "", installed: "old 1.0@gone; new 1.0@O {r: old}", request: "remove old" });
   assert.deepEqual(plan.warnings.map((warning) => warning.rule), ["W_ORPHANED", "W_REPLACES_TARGET"]);
 });
@@ -263,7 +263,7 @@ Deno.test("S-SEARCH-07: solve() warns of older trouble it neither touches nor cu
   assert.deepEqual(texts("install ghost"), ["aa conflicts with bb, and both were installed before"]);
 });
 
-Deno.test("S-AUTH-02, S-AUTH-09: solve() gives the data of a foreign replacement, and raises none for local files", () => {
+Deno.test("S-AUTH-02, S-AUTH-09, T-REPL-03: solve() gives the data of a foreign replacement, and raises none for local files", () => {
   const plan = planOf({ available: "new 2.0@X {r: old}", installed: "old 1.0@O", request: "install new" });
   assert.deepEqual(plan.authorisations, [{
     action: "AUTH_FOREIGN_REPLACES",
@@ -579,7 +579,7 @@ Deno.test("S-AUTH-03: solve() gives the data of a stand-in from a weaker reposit
   assert.deepEqual(plan.warnings.map((warning) => warning.rule), ["W_PROVIDES_SHADOW"]);
 });
 
-Deno.test("S-AUTH-04: solve() gives the data of a foreign conflict, orphans included", () => {
+Deno.test("S-AUTH-04, T-REPL-03: solve() gives the data of a foreign conflict, orphans included", () => {
   const plan = planOf({ available: "aa 1.0@O {c: bb}", installed: "bb 1.0@gone", request: "install aa [--cascade]" });
   assert.deepEqual(plan.authorisations.map((item) => [item.action, item.subject, item.data["orphaned"]]), [
     ["AUTH_FOREIGN_CONFLICT", "bb", "true"],

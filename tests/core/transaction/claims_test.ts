@@ -78,7 +78,7 @@ Deno.test("C-AUTO-03: an upgrade does not take up a role that was left unheld", 
   assert.equal(link(world), undefined);
 });
 
-Deno.test("C-AUTO-05, C-WD-02: an arriving provider inherits, one installed before is never promoted", async () => {
+Deno.test("C-AUTO-05, C-WD-02, T-RM-08: an arriving provider inherits, one installed before is never promoted", async () => {
   using world = new World();
   await world.run([install(LORE), install(CONSUMER)], {});
   await world.run([{ kind: "remove", name: "loregd" }, install(ALT)]);

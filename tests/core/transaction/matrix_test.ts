@@ -236,7 +236,7 @@ Deno.test("T-NAME-04, T-INDET-06: names alone make nothing temporary", async () 
   assert.deepEqual(report.strays.map(({ path }) => path), Object.keys(strangers));
 });
 
-Deno.test("T-COMMIT-14 to T-COMMIT-17, T-CLEAN-04: audit, then housekeeping, then side effects, then the end", async () => {
+Deno.test("T-COMMIT-14, T-COMMIT-15, T-COMMIT-16, T-COMMIT-17, T-CLEAN-04: audit, then housekeeping, then side effects, then the end", async () => {
   using world = new World({ tree: { "/usr/bin/ldconfig": { mode: 0o755, text: "tool" } } });
   const library = (version: string): PackageSpec => ({
     ...spec(version, { "/usr/lib/x86_64-peios/libapp.so.1": version }),

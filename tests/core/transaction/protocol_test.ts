@@ -54,7 +54,7 @@ async function traced(
 const upgrade = () => traced([{ kind: "install", package: OLD }], [{ kind: "upgrade", package: NEW }]);
 const names = (calls: readonly Call[]): string[] => calls.map(({ call }) => call);
 
-Deno.test("T-COMMIT-05 to T-COMMIT-13: intent, directories, staging, shield, barrier, flip, renames, barrier, boundary", async () => {
+Deno.test("T-COMMIT-04, T-COMMIT-05 to T-COMMIT-13: intent, directories, staging, shield, barrier, flip, renames, barrier, boundary", async () => {
   const { world, calls } = await upgrade();
   using _world = world;
   const order = names(calls);
