@@ -119,7 +119,8 @@ function olderVersions(
 /**
  * Fetches, verifies and writes a planned bundle.
  *
- * @throws {PeipkgError} `exists`, `usage`, `signature` (`E_SIG_MISSING`), `hash`, and what acquiring throws
+ * @throws {PeipkgError} `exists`, `usage`, `signature` (`E_SIG_MISSING`), `hash`, what acquiring throws, and what
+ * reading the previous bundle throws
  * @see C-BUNDLE-01, C-BUNDLE-03, C-BUNDLE-04
  */
 export async function makeBundle(
@@ -130,7 +131,9 @@ export async function makeBundle(
   const { session, settings } = workspace;
   const context = { session, layout: settings.layout };
   const { directory, name, signingKey, timestamp, previous, resign } = output;
-  const earlier = previous === undefined ? undefined : readPreviousBundle(context, previous);
+  const earlier = previous === undefined
+    ? undefined
+    : await readPreviousBundle(context, previous, signingKey, workspace.startedAt);
   for (const evidence of staleUseEvidence(planned.available.stale)) reportAnswer(workspace, evidence, "granted");
   using acquired = await acquireAll(workspace, planned);
   const result = await writeBundle(context, {

@@ -5,13 +5,25 @@
 import { PeipkgError, ruleError } from "../errors.ts";
 import { createSha256 } from "../format/hash.ts";
 import { JsonFields, writeDocument } from "../format/json_writer.ts";
-import type { SigningKey } from "../format/keys.ts";
+import { checkFingerprint, type SigningKey, type TrustedKey } from "../format/keys.ts";
 import type { ByteSource } from "../format/package_file.ts";
 import { resignPackage } from "../format/resign.ts";
 import { compareTimestamps, parseTimestamp } from "../identity/timestamp.ts";
+import { parseDescriptor } from "../repository/descriptor.ts";
+import { verifyDetached } from "../repository/detached.ts";
+import { parseIndex } from "../repository/index.ts";
+import { FETCH_LIMITS } from "../repository/transport.ts";
+import { checkSignerListed } from "../repository/trust.ts";
 import { initRepository } from "./init.ts";
 import { publishRepository } from "./publish.ts";
-import { packageFile, type PublishContext, type PublishedPackage, RepositoryTree } from "./repository_tree.ts";
+import {
+  DESCRIPTOR_FILE,
+  indexFile,
+  packageFile,
+  type PublishContext,
+  type PublishedPackage,
+  RepositoryTree,
+} from "./repository_tree.ts";
 
 /** One verified package that goes into the bundle. */
 export interface BundleItem {
@@ -60,15 +72,62 @@ export interface BundleResult {
 }
 
 /**
- * Reads what a later bundle must exceed.
+ * Reads what a later bundle must exceed. A forged index could name a version no later bundle exceeds, so the index
+ * must be signed with the operator's own key; the descriptor may be signed with another key of the list, as it is
+ * after a rotation.
  *
- * @throws {PeipkgError} `io`, `format`
- * @see C-BUNDLE-04
+ * @param now Milliseconds since the epoch.
+ * @throws {PeipkgError} `io`, `format`, `signature` (`E_SIG_MISSING`, `E_SIGNER_NOT_LISTED`, `E_SIG_INVALID`, …)
+ * @see C-BUNDLE-04, R-SIG-08 … R-SIG-10
  */
-export function readPreviousBundle(context: PublishContext, directory: string): PreviousBundle {
+export async function readPreviousBundle(
+  context: PublishContext,
+  directory: string,
+  signingKey: SigningKey,
+  now: number,
+): Promise<PreviousBundle> {
   using tree = new RepositoryTree(context, directory);
-  const { indexVersion, generatedAt } = tree.index(tree.descriptor(), "active");
+  const signedDescriptor = readSigned(tree, DESCRIPTOR_FILE, "descriptor", FETCH_LIMITS.descriptorBytes);
+  const descriptor = parseDescriptor(signedDescriptor.bytes);
+  const handle = descriptor.repositoryName;
+  checkSignerListed(handle, descriptor, signingKey.fingerprint, now);
+  const keys = descriptor.keys.map((key): TrustedKey => ({
+    fingerprint: key.fingerprint,
+    publicKey: key.fingerprint === signingKey.fingerprint ? signingKey.publicKey : listedKey(tree, key.fingerprint),
+    status: key.status,
+    ...(key.validUntil === undefined ? {} : { validUntil: key.validUntil }),
+  }));
+  await verifyDetached({ ...signedDescriptor, repository: handle }, keys, now);
+  const signedIndex = readSigned(tree, indexFile("active"), "active index", FETCH_LIMITS.indexBytes);
+  const own = keys.filter((key) => key.fingerprint === signingKey.fingerprint);
+  await verifyDetached({ ...signedIndex, repository: handle }, own, now);
+  const { indexVersion, generatedAt } = parseIndex(signedIndex.bytes, {
+    handle,
+    kind: "active",
+    repositoryName: handle,
+    layout: context.layout,
+  });
   return { indexVersion, generatedAt: generatedAt.raw };
+}
+
+/** The file is read once, so that what is parsed is what was verified. */
+function readSigned(tree: RepositoryTree, path: string, document: string, limitBytes: number) {
+  const bytes = tree.read(path, limitBytes);
+  if (bytes === undefined) {
+    throw new PeipkgError("io", `cannot read the previous bundle "${tree.path}": ${path} is missing`, { path });
+  }
+  const signature = tree.read(`${path}.sig`, FETCH_LIMITS.signatureBytes);
+  if (signature !== undefined) return { document, bytes, signature };
+  throw ruleError("E_SIG_MISSING", `cannot trust the previous bundle "${tree.path}": ${path}.sig is missing`, {
+    document,
+    path: `${path}.sig`,
+  });
+}
+
+function listedKey(tree: RepositoryTree, fingerprint: string): Uint8Array | undefined {
+  const publicKey = tree.publicKey(fingerprint);
+  if (publicKey !== undefined) checkFingerprint(publicKey, fingerprint);
+  return publicKey;
 }
 
 /**

@@ -4,6 +4,7 @@ import { openSigningKey, readPrivateKey, readPublicKey } from "../../../core/for
 import { createKeyFiles } from "../../../core/publish/keygen.ts";
 import { readPreviousBundle, writeBundle } from "../../../core/publish/bundle.ts";
 import { hashFile, openByteSource } from "../../../core/repository/byte_source.ts";
+import { RepositoryTree, writeDescriptor } from "../../../core/publish/repository_tree.ts";
 import { mirrorRepository } from "../../../core/publish/mirror.ts";
 import { publishRepository } from "../../../core/publish/publish.ts";
 import { changeKeys } from "../../../core/publish/rotate.ts";
@@ -346,7 +347,7 @@ Deno.test("C-BUNDLE-01, C-BUNDLE-03, C-BUNDLE-04: writeBundle() makes a reposito
   const later = await writeBundle(repository.context, {
     ...request,
     directory: `${world.rootPath}/later`,
-    previous: readPreviousBundle(repository.context, directory),
+    previous: await readPreviousBundle(repository.context, directory, operator, Date.parse(dayOf(10))),
   });
   assert.equal(later.indexVersion, result.indexVersion + 1);
   await assert.rejects(
@@ -362,7 +363,7 @@ Deno.test("C-BUNDLE-01, C-BUNDLE-03, C-BUNDLE-04: writeBundle() makes a reposito
       ...request,
       directory: `${world.rootPath}/older`,
       timestamp: dayOf(9),
-      previous: readPreviousBundle(repository.context, directory),
+      previous: await readPreviousBundle(repository.context, directory, operator, Date.parse(dayOf(10))),
     }),
     (error) => error instanceof PeipkgError && error.code === "usage",
   );
@@ -375,6 +376,57 @@ Deno.test("C-BUNDLE-01, C-BUNDLE-03, C-BUNDLE-04: writeBundle() makes a reposito
     (error) => error instanceof PeipkgError && error.detail.rule === "PKG_CHANGED",
   );
   assert.deepEqual([...Deno.readDirSync(`${world.rootPath}/changed`)], []); // nothing that looks like a bundle
+});
+
+Deno.test("C-BUNDLE-04, R-SIG-08, R-SIG-10: readPreviousBundle() believes only what the operator's key signed", async () => {
+  using scene = await begin();
+  const { repository, world } = scene;
+  const operator = repository.key;
+  const { directory, context } = repository;
+  const now = Date.parse(dayOf(10));
+  await repository.publish([{ name: "tool", version: "1-1" }]);
+  const read = (key = operator, at = now) => readPreviousBundle(context, directory, key, at);
+  const refuses = (rule: string, reading: Promise<unknown>) =>
+    assert.rejects(reading, (error) => error instanceof PeipkgError && error.detail.rule === rule);
+  assert.equal((await read()).indexVersion, 2);
+
+  await refuses("E_SIGNER_NOT_LISTED", read(await testKey(7)));
+  const rewrite = (path: string, from: string, to: string) => {
+    const before = text(repository, path);
+    assert.ok(before.includes(from));
+    Deno.writeTextFileSync(`${directory}/${path}`, before.replace(from, to));
+    return () => Deno.writeTextFileSync(`${directory}/${path}`, before);
+  };
+  let restore = rewrite("index/active.json", '"index_version":2', '"index_version":9007199254740991');
+  await refuses("E_SIG_INVALID", read());
+  restore();
+  restore = rewrite("repo.json", '"schema_version":1', '"schema_version": 1');
+  await refuses("E_SIG_INVALID", read());
+  restore();
+  for (const path of ["repo.json.sig", "index/active.json.sig"]) {
+    Deno.renameSync(`${directory}/${path}`, `${world.rootPath}/aside`);
+    await refuses("E_SIG_MISSING", read());
+    Deno.renameSync(`${world.rootPath}/aside`, `${directory}/${path}`);
+  }
+
+  // After a rotation the old key has signed the descriptor, the one that stays the index.
+  const next = await testKey(8);
+  const timestamp = dayOf(10);
+  await changeKeys(context, { kind: "rotate", directory, signingKey: operator, timestamp, newKey: next, validDays: 1 });
+  assert.equal((await read(next)).indexVersion, 2);
+  await refuses("E_SIG_KEY_UNTRUSTED", read());
+  await refuses("E_SIG_KEY_EXPIRED", read(next, now + 2 * 86_400_000));
+  await refuses("E_SIG_KEY_EXPIRED", read(operator, now + 2 * 86_400_000));
+
+  // A stranger's descriptor may list the operator's key, but a stranger's index is not believed.
+  using tree = new RepositoryTree(context, directory);
+  const stranger = await testKey(9);
+  const descriptor = tree.descriptor();
+  const listed = { fingerprint: stranger.fingerprint, url: "/k", status: "active", validUntil: undefined } as const;
+  tree.writeKey(stranger.fingerprint, stranger.publicKey);
+  await tree.writeSigned("repo.json", writeDescriptor({ ...descriptor, keys: [...descriptor.keys, listed] }), stranger);
+  await tree.signAgain("index/active.json", stranger);
+  await refuses("E_SIG_KEY_UNTRUSTED", read(next));
 });
 
 Deno.test("R-PROD-09: packages and keys are in place before the indexes, the descriptor comes last", async () => {
