@@ -8,6 +8,7 @@ import assert from "node:assert/strict";
 import { spawn } from "../support/cli.ts";
 import { snapshotDirectory } from "../support/directory_snapshot.ts";
 import { type PackageSpec, World } from "../support/e2e_world.ts";
+import { signalQuietly } from "../support/watched_process.ts";
 
 const KILLS = Number(Deno.env.get("PEIPKG_TEST_KILLS") ?? "210");
 const SEED = Number(Deno.env.get("PEIPKG_TEST_SEED") ?? "1");
@@ -43,7 +44,7 @@ interface Step {
   readonly after: string;
 }
 
-Deno.test(`T-MODEL-02, T-SIG-06, C-SIG-06: ${KILLS} kills leave the old state or the new one`, async () => {
+Deno.test(`T-MODEL-02, T-SIG-06, C-SIG-06: ${KILLS} kills leave the old state or the new one`, async (t) => {
   await using world = await World.create();
   await world.publish([BASE, FIRST]);
   await world.addRepository(world.serve().url);
@@ -76,7 +77,7 @@ Deno.test(`T-MODEL-02, T-SIG-06, C-SIG-06: ${KILLS} kills leave the old state or
     const step = next[state];
     if (step === undefined) throw new Error(`no step from ${state}`);
     const child = spawn(["--root", world.root, ...step.args], { cwd: world.directory });
-    const timer = setTimeout(() => child.kill("SIGKILL"), random() * (durations.get(state) ?? 500) * 1.05);
+    const timer = setTimeout(() => signalQuietly(child, "SIGKILL"), random() * (durations.get(state) ?? 500) * 1.05);
     const output = await child.output();
     clearTimeout(timer);
     if (output.signal === "SIGKILL") kills++;
@@ -91,8 +92,10 @@ Deno.test(`T-MODEL-02, T-SIG-06, C-SIG-06: ${KILLS} kills leave the old state or
     const verified = await world.peipkg(["verify"]);
     assert.deepEqual([verified.status, verified.stdout], [0, "all recorded files are intact\n"], verified.stderr);
   }
-  console.log(`${kills} kills: ${reached.before} found the old state, ${reached.after} the new one`);
-  assert.ok(reached.before > 0);
+  // A step, because its name is printed whatever the verbosity of the run.
+  await t.step(`${kills} kills: ${reached.before} found the old state, ${reached.after} the new one`, () => {
+    assert.ok(reached.before > 0);
+  });
 });
 
 function sameState(a: ReadonlyMap<string, string>, b: ReadonlyMap<string, string> | undefined): boolean {

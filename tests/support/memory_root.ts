@@ -88,7 +88,7 @@ export class MemoryFileSystem {
     return {
       type: 0xef53n,
       fragmentBytes: 4096,
-      availableBytes: 1 << 40,
+      availableBytes: 2 ** 40,
       inodes: 1_000_000,
       inodesFree: 900_000,
       readOnly: false,
