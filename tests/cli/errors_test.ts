@@ -255,7 +255,7 @@ async function copyTree(from: string, to: string): Promise<void> {
 }
 
 Deno.test("C-ERR-01, C-ERR-02, C-ERR-05, C-ERR-06, C-ERR-07, C-ERR-09, C-JSON-04, C-JSON-13: every error code, its screen and its data", async () => {
-  await using world = await World.create(runInProcess);
+  await using world = await World.create(runInProcess, "memory");
   const errors = new Errors(world);
   await callErrors(errors);
   await world.publish([lib("1.0-1"), APP, RIVAL, EXTRA, SELF, CONSUMER, PROVIDER, WANTING, DESCRIBED, DAMAGED]);

@@ -251,7 +251,7 @@ async function packed(judge: Judge): Promise<void> {
 }
 
 Deno.test("C-JSON-01, C-JSON-02, C-JSON-03, C-JSON-05: every command's machine output is as its schema says", async () => {
-  await using world = await World.create(runInProcess);
+  await using world = await World.create(runInProcess, "memory");
   const judge = new Judge(world);
   await world.publish([APP1, LIB1, EXTRAS, CONSUMER, provider("alpha"), provider("beta")]);
   const { url } = world.serve();

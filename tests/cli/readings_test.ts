@@ -28,7 +28,7 @@ const events = (text: string): readonly Record<string, unknown>[] =>
   text.trimEnd().split("\n").map((line) => Object(JSON.parse(line)));
 
 async function world(): Promise<World> {
-  const made = await World.create(runInProcess);
+  const made = await World.create(runInProcess, "memory");
   await made.publish([LIB1, APP, CONSUMER, provider("alpha"), provider("beta")]);
   await made.addRepository(made.serve().url);
   return made;

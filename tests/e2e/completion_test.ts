@@ -18,7 +18,7 @@ const shellOf = (name: string): boolean => {
 };
 
 /** Completes a line in bash; returns what was offered. */
-async function completeInBash(world: World, line: string): Promise<readonly string[]> {
+async function completeInBash(bin: string, line: string): Promise<readonly string[]> {
   const words = line.split(" ");
   const quoted = words.map((word) => `'${word}'`).join(" ");
   const script = `${completionScript("peipkg", "bash")}
@@ -28,9 +28,9 @@ _peipkg
 printf '%s\\n' "\${COMPREPLY[@]}"`;
   const { stdout, stderr, code } = await new Deno.Command("bash", {
     args: ["--norc", "-c", script],
-    cwd: world.directory,
+    cwd: bin,
     clearEnv: true,
-    env: { ...baseEnvironment(), PATH: `${world.directory}/bin:/usr/bin:/bin` },
+    env: { ...baseEnvironment(), PATH: `${bin}:/usr/bin:/bin` },
   }).output();
   assert.deepEqual([code, new TextDecoder().decode(stderr)], [0, ""], line);
   return new TextDecoder().decode(stdout).split("\n").filter((word) => word !== "");
@@ -41,17 +41,19 @@ Deno.test("C-COMP-01, C-COMP-02, C-COMP-03: bash completes commands, names, vers
   await world.publish([GREET, GREY]);
   await world.addRepository(world.serve().url);
   await world.expect(["install", "greet", "--yes"]);
-  await Deno.mkdir(`${world.directory}/bin`);
+  // Not in the world itself: programs may not be allowed to run from there.
+  const bin = await Deno.makeTempDir();
+  await using _removed = { [Symbol.asyncDispose]: () => Deno.remove(bin, { recursive: true }) };
   const command = commandLine("peipkg").map((word) => `'${word}'`).join(" ");
-  await Deno.writeTextFile(`${world.directory}/bin/peipkg`, `#!/bin/sh\nexec ${command} "$@"\n`, { mode: 0o755 });
+  await Deno.writeTextFile(`${bin}/peipkg`, `#!/bin/sh\nexec ${command} "$@"\n`, { mode: 0o755 });
   const at = `peipkg --root ${world.root}`;
-  assert.deepEqual(await completeInBash(world, "peipkg unin"), []);
-  assert.deepEqual(await completeInBash(world, "peipkg autor"), ["autoremove"]);
-  assert.deepEqual(await completeInBash(world, `${at} remove g`), ["greet"]);
-  assert.deepEqual(await completeInBash(world, `${at} install gr`), ["greet", "grey"]);
-  assert.deepEqual(await completeInBash(world, `${at} downgrade greet `), ["2.0-1"]);
-  assert.deepEqual(await completeInBash(world, `${at} refresh `), ["main"]);
-  assert.deepEqual(await completeInBash(world, "peipkg --root /nonexistent remove g"), []);
+  assert.deepEqual(await completeInBash(bin, "peipkg unin"), []);
+  assert.deepEqual(await completeInBash(bin, "peipkg autor"), ["autoremove"]);
+  assert.deepEqual(await completeInBash(bin, `${at} remove g`), ["greet"]);
+  assert.deepEqual(await completeInBash(bin, `${at} install gr`), ["greet", "grey"]);
+  assert.deepEqual(await completeInBash(bin, `${at} downgrade greet `), ["2.0-1"]);
+  assert.deepEqual(await completeInBash(bin, `${at} refresh `), ["main"]);
+  assert.deepEqual(await completeInBash(bin, "peipkg --root /nonexistent remove g"), []);
 });
 
 Deno.test("C-COMP-02: what fails is not offered, in silence and with status 0", async () => {

@@ -2,6 +2,7 @@
  * A private directory for one end-to-end test: a signing key, packages packed from text, a signed repository served on
  * loopback, and an empty root. Everything is made by the real programs; disposing it leaves nothing behind.
  */
+import { statfsSync } from "node:fs";
 import { type CliOptions, type CliResult, requireStatus, run } from "./cli.ts";
 import { serveDirectory, type StaticServer } from "./static_server.ts";
 
@@ -29,6 +30,22 @@ export interface PackageSpec {
   readonly manifest?: Readonly<Record<string, unknown>>;
 }
 
+/** Room a world in memory may need, with others beside it. */
+const MEMORY_BYTES = 1024 ** 3;
+
+/**
+ * A place in memory, where there is room: tests about what is said spend most of their time waiting for a disk to be
+ * sure of every change. Processes of their own cannot work there: the runtime keeps `/dev` from them.
+ */
+function memoryDirectory(): { readonly dir?: string } {
+  try {
+    const { bavail, bsize } = statfsSync("/dev/shm");
+    return bavail * bsize > MEMORY_BYTES ? { dir: "/dev/shm" } : {};
+  } catch {
+    return {}; // there is none here
+  }
+}
+
 export type Runner = (args: readonly string[], options: CliOptions) => Promise<CliResult>;
 
 const EPOCH = Date.UTC(2026, 0, 2, 3, 4, 5);
@@ -42,9 +59,17 @@ export class World implements AsyncDisposable {
     this.anchor = anchor;
   }
 
-  /** @param runner How programs are run: as processes, or inside this one. */
-  static async create(runner: Runner = run): Promise<World> {
-    const directory = await Deno.realPath(await Deno.makeTempDir({ prefix: "peipkg-e2e-" }));
+  /**
+   * @param runner How programs are run: as processes, or inside this one.
+   * @param place `memory` only where no program is run as a process.
+   */
+  static async create(runner: Runner = run, place: "disk" | "memory" = "disk"): Promise<World> {
+    const directory = await Deno.realPath(
+      await Deno.makeTempDir({
+        prefix: "peipkg-e2e-",
+        ...(place === "disk" ? {} : memoryDirectory()),
+      }),
+    );
     const keygen = ["keygen", "--out", `${directory}/key`];
     const program = { program: "peipkg-repo" } as const;
     try {
@@ -98,6 +123,9 @@ export class World implements AsyncDisposable {
         file,
         "--sign-key",
         key,
+        // The default is made for publishing once; tests pack hundreds of small packages.
+        "--level",
+        "1",
         "--timestamp",
         new Date(EPOCH).toISOString().replace(/\.\d+Z$/, "Z"),
       ],
