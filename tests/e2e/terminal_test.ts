@@ -51,7 +51,10 @@ class Recorder {
     const result = await runAtTerminal(["--root", this.world.root, ...args], answers, options);
     const shown = normalise(settled(result.screen), this.world.directory);
     assert.equal(result.status, status, `${title}\n${result.screen}`);
-    this.screens.push({ title, text: `$ peipkg ${args.join(" ")}\n${shown}status ${result.status}\n` });
+    this.screens.push({
+      title,
+      text: `$ peipkg ${normalise(args.join(" "), this.world.directory)}\n${shown}status ${result.status}\n`,
+    });
     return result.screen;
   }
 }
@@ -67,9 +70,17 @@ Deno.test("C-PROMPT-01, C-PROMPT-02, C-PROMPT-03, C-AUTH-01, C-AUTH-05, C-PROMPT
     asked();
     await release;
   });
-  await world.addRepository(server.url);
   const recorder = new Recorder(world);
   const { record } = { record: recorder.record.bind(recorder) };
+  const add = ["repo", "add", "main", server.url, "--anchor", world.anchor, "--insecure"];
+  await record("repo add, declined", add, ["n"], 0);
+  await record("repo add, interrupted at the question", add, ["\x03"], 130);
+  assert.equal((await world.expect(["repo", "list"])).stdout, "no repositories configured\n");
+  await record("repo add", add, ["y"], 0);
+  const weaken = [...add, "--policy", "optional", "--replace"];
+  await record("repo add, a weaker policy refused", weaken, ["n"], 0);
+  await record("repo add, interrupted at the elevated question", weaken, ["\x03"], 130);
+  assert.match((await world.expect(["repo", "list"])).stdout, / required\n$/);
   const list = async (): Promise<string> => (await world.expect(["list"])).stdout;
 
   await record("install, declined", ["install", "app"], ["n"], 0);
