@@ -20,6 +20,7 @@ import { packProduct } from "./.build/packages.ts";
 import { permissionFile, permissionFlags } from "./.build/permissions.ts";
 import { acquireRuntime, RUNTIMES, sha256, TARGETS } from "./.build/runtime.ts";
 import type { Target } from "./.build/runtime.ts";
+import { RUNTIME_OPTIONS } from "./.build/runtime_options.ts";
 import { renderSbom } from "./.build/sbom.ts";
 import { writeSums } from "./.build/sums.ts";
 
@@ -240,7 +241,7 @@ async function compileTarget(path: string, facts: Facts, target: Target): Promis
     const workers = await workerModules(staged);
     const { success, stderr } = await new Deno.Command(Deno.execPath(), {
       args: [
-        ...["compile", "-q", "--no-check", "--no-prompt", "-P=peipkg"],
+        ...["compile", "-q", "--no-check", "--no-prompt", "-P=peipkg", ...RUNTIME_OPTIONS],
         ...workers.flatMap((worker) => ["--include", worker]),
         ...[`--target=${RUNTIMES[target].triple}`, `--output=${path}`, "cli/any_program.ts"],
       ],

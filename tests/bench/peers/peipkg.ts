@@ -1,6 +1,7 @@
 /** peipkg itself, bundled as the executable is, installing from a signed repository. */
 import { bundle, stageSources } from "../../../.build/bundle.ts";
 import { permissionFile } from "../../../.build/permissions.ts";
+import { RUNTIME_OPTIONS } from "../../../.build/runtime_options.ts";
 import { eachInPairs, LEVEL, once, prepare, SET_NAMES } from "../peer.ts";
 import type { Invocation, Peer, Source } from "../peer.ts";
 import type { BenchPackage, SetName } from "../workload.ts";
@@ -42,7 +43,7 @@ export async function prepareProgram(directory: string): Promise<Program> {
 export function startProgram(program: Program, entry: string, args: readonly string[]): Command {
   return [
     Deno.execPath(),
-    ...["run", "-q", "--no-prompt", "--no-lock", "--no-remote", "--no-npm"],
+    ...["run", "-q", "--no-prompt", "--no-lock", "--no-remote", "--no-npm", ...RUNTIME_OPTIONS],
     ...[`--config=${program.directory}/permissions.json`, "-P=peipkg", ...program.runtimeOptions],
     ...[`${program.directory}/${entry}.js`, ...args],
   ];
