@@ -34,6 +34,17 @@ export function renderStep(step: Step): string {
   return `${stepSubject(step)} (${step.step}/${step.steps})`;
 }
 
+/** `-v`: a line for each fetch, verification and staging, and one for the commit (5.2, C-PROG-04). */
+function narrateStep(screen: Screen, step: Step): void {
+  if (step.phase === "commit") screen.narrate(commitText(screen.transaction));
+  else if (step.phase !== "apply" && step.phase !== "finish") screen.narrate(renderStep(step));
+}
+
+/** `committing transaction 51` */
+export function commitText(transaction: number | undefined): string {
+  return transaction === undefined ? "committing" : `committing transaction ${transaction}`;
+}
+
 function repositoryFields(event: RepositoryEvent): Readonly<Record<string, unknown>> {
   return {
     name: event.name,
@@ -112,7 +123,7 @@ export function listenFor(
         bytes_total: event.bytesTotal,
       });
     }
-    if (isNew && screen.isHuman) screen.narrate(renderStep(event));
+    if (isNew && screen.isHuman) narrateStep(screen, event);
     current = step;
   };
 

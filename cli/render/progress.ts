@@ -5,7 +5,7 @@
  * @see C-PROG-01 to C-PROG-05
  */
 import { escapeText } from "../escape.ts";
-import { type Step, stepSubject } from "../listen.ts";
+import { commitText, type Step, stepSubject } from "../listen.ts";
 import type { ProgressDisplay } from "../screen.ts";
 import type { Terminal } from "../terminal.ts";
 import { renderSize } from "./sizes.ts";
@@ -118,9 +118,4 @@ export function createProgressDisplay(terminal: Terminal, monotonic: () => numbe
       }
     },
   };
-}
-
-/** `committing transaction 51` */
-function commitText(transaction: number | undefined): string {
-  return transaction === undefined ? "committing" : `committing transaction ${transaction}`;
 }
