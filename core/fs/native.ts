@@ -14,9 +14,10 @@
  */
 import type { FileStatus, FileSystemStatus, FileType } from "../system.ts";
 import { EAGAIN, EILSEQ, EINTR } from "./errno.ts";
-import { SYMBOLS } from "./symbols.ts";
+import { READING, WRITING } from "./symbols.ts";
 
-type Calls = Deno.DynamicLibrary<typeof SYMBOLS>["symbols"];
+type Calls = Deno.DynamicLibrary<typeof READING>["symbols"];
+type ChangingCalls = Deno.DynamicLibrary<typeof WRITING>["symbols"];
 
 const IS_AARCH64 = Deno.build.arch === "aarch64";
 
@@ -79,16 +80,24 @@ const openHow = new Uint8Array(Number(OPEN_HOW_BYTES));
 const openHowView = new DataView(openHow.buffer);
 
 let calls: Calls | undefined;
+let changingCalls: ChangingCalls | undefined;
 let errnoAddress: Deno.UnsafePointerView | undefined;
 
 function libc(): Calls {
   if (calls !== undefined) return calls;
-  const symbols = Deno.dlopen("libc.so.6", SYMBOLS).symbols;
+  const symbols = Deno.dlopen("libc.so.6", READING).symbols;
   const address = symbols.__errno_location();
   if (address === null) throw new Error("the C library has no errno");
   errnoAddress = new Deno.UnsafePointerView(address);
   calls = symbols;
   return symbols;
+}
+
+/** The functions that change something; taking the writer lock loads them, long before a rename (T-COMMIT-30). */
+function changing(): ChangingCalls {
+  if (changingCalls !== undefined) return changingCalls;
+  libc(); // for its `errno`
+  return changingCalls = Deno.dlopen("libc.so.6", WRITING).symbols;
 }
 
 /** The result of the call made last, or its error number negated. */
@@ -264,7 +273,7 @@ export function readAt(descriptor: number, buffer: Uint8Array, offset: number): 
 
 /** One `write`; may be short. */
 export function writeSome(descriptor: number, bytes: Uint8Array): number {
-  const { write } = libc();
+  const { write } = changing();
   for (;;) {
     const result = outcome(write(descriptor, ownMemory(bytes), BigInt(bytes.length)));
     if (result !== -EINTR) return result;
@@ -297,20 +306,20 @@ export function readTextFile(path: string): string | undefined {
 }
 
 export function truncateFile(descriptor: number, sizeBytes: number): number {
-  return outcome(libc().ftruncate(descriptor, BigInt(sizeBytes)));
+  return outcome(changing().ftruncate(descriptor, BigInt(sizeBytes)));
 }
 
 export function syncDescriptor(descriptor: number): number {
-  return outcome(libc().fsync(descriptor));
+  return outcome(changing().fsync(descriptor));
 }
 
 export function syncFileSystem(descriptor: number): number {
-  return outcome(libc().syncfs(descriptor));
+  return outcome(changing().syncfs(descriptor));
 }
 
 /** `flock(LOCK_EX|LOCK_NB)` (T-LOCK-02). */
 export function lockDescriptor(descriptor: number): number {
-  const { flock } = libc();
+  const { flock } = changing();
   for (;;) {
     const result = outcome(flock(descriptor, LOCK_EXCLUSIVE_NONBLOCKING));
     if (result !== -EINTR) return result;
@@ -320,16 +329,16 @@ export function lockDescriptor(descriptor: number): number {
 // --- Names -------------------------------------------------------------------------------------------------------
 
 export function makeDirectoryAt(directory: number, name: string, mode: number): number {
-  return outcome(libc().mkdirat(directory, first(name), mode));
+  return outcome(changing().mkdirat(directory, first(name), mode));
 }
 
 export function symlinkAt(target: string, directory: number, name: string): number {
-  return outcome(libc().symlinkat(second(target), directory, first(name)));
+  return outcome(changing().symlinkat(second(target), directory, first(name)));
 }
 
 /** `linkat`; a link itself gets the second name, never what it points to. */
 export function linkAt(directory: number, name: string, newDirectory: number, newName: string): number {
-  return outcome(libc().linkat(directory, first(name), newDirectory, second(newName), 0));
+  return outcome(changing().linkat(directory, first(name), newDirectory, second(newName), 0));
 }
 
 export function renameAt(
@@ -339,37 +348,37 @@ export function renameAt(
   newName: string,
   noReplace: boolean,
 ): number {
-  const { renameat2 } = libc();
+  const { renameat2 } = changing();
   const flags = noReplace ? RENAME_NOREPLACE : 0;
   return outcome(renameat2(NUMBER.renameat2, directory, first(name), newDirectory, second(newName), flags));
 }
 
 export function unlinkAt(directory: number, name: string): number {
-  return outcome(libc().unlinkat(directory, first(name), 0));
+  return outcome(changing().unlinkat(directory, first(name), 0));
 }
 
 export function removeDirectoryAt(directory: number, name: string): number {
-  return outcome(libc().unlinkat(directory, first(name), AT_REMOVEDIR));
+  return outcome(changing().unlinkat(directory, first(name), AT_REMOVEDIR));
 }
 
 // --- Attributes --------------------------------------------------------------------------------------------------
 
 export function changeMode(descriptor: number, mode: number): number {
-  return outcome(libc().fchmod(descriptor, mode));
+  return outcome(changing().fchmod(descriptor, mode));
 }
 
 /** Mode of a name that is not followed; `ENOSYS` on kernels before 6.6. */
 export function changeModeAt(directory: number, name: string, mode: number): number {
-  return outcome(libc().fchmodat2(NUMBER.fchmodat2, directory, first(name), mode, AT_SYMLINK_NOFOLLOW));
+  return outcome(changing().fchmodat2(NUMBER.fchmodat2, directory, first(name), mode, AT_SYMLINK_NOFOLLOW));
 }
 
 /** Owner of a name, a link itself included. */
 export function changeOwnerAt(directory: number, name: string, uid: number, gid: number): number {
-  return outcome(libc().fchownat(directory, first(name), uid, gid, AT_SYMLINK_NOFOLLOW));
+  return outcome(changing().fchownat(directory, first(name), uid, gid, AT_SYMLINK_NOFOLLOW));
 }
 
 export function changeOwner(descriptor: number, uid: number, gid: number): number {
-  return outcome(libc().fchownat(descriptor, first(""), uid, gid, AT_EMPTY_PATH));
+  return outcome(changing().fchownat(descriptor, first(""), uid, gid, AT_EMPTY_PATH));
 }
 
 /** Two `timespec`: the access time is left, the modification time is `mtime` nanoseconds. */
@@ -389,24 +398,24 @@ function encodeTimes(mtime: bigint): Uint8Array<ArrayBuffer> {
 
 /** Modification time of a name, a link itself included; nanoseconds. */
 export function setModifiedAt(directory: number, name: string, mtime: bigint): number {
-  return outcome(libc().utimensat(directory, first(name), encodeTimes(mtime), AT_SYMLINK_NOFOLLOW));
+  return outcome(changing().utimensat(directory, first(name), encodeTimes(mtime), AT_SYMLINK_NOFOLLOW));
 }
 
 export function setModified(descriptor: number, mtime: bigint): number {
-  return outcome(libc().futimens(descriptor, encodeTimes(mtime)));
+  return outcome(changing().futimens(descriptor, encodeTimes(mtime)));
 }
 
 /** `fgetxattr`; with an empty buffer the size. */
 export function getAttribute(descriptor: number, attribute: string, buffer: Uint8Array): number {
-  return outcome(libc().fgetxattr(descriptor, first(attribute), ownMemory(buffer), BigInt(buffer.length)));
+  return outcome(changing().fgetxattr(descriptor, first(attribute), ownMemory(buffer), BigInt(buffer.length)));
 }
 
 export function setAttribute(descriptor: number, attribute: string, value: Uint8Array): number {
-  return outcome(libc().fsetxattr(descriptor, first(attribute), ownMemory(value), BigInt(value.length), 0));
+  return outcome(changing().fsetxattr(descriptor, first(attribute), ownMemory(value), BigInt(value.length), 0));
 }
 
 export function removeAttribute(descriptor: number, attribute: string): number {
-  return outcome(libc().fremovexattr(descriptor, first(attribute)));
+  return outcome(changing().fremovexattr(descriptor, first(attribute)));
 }
 
 // --- This process and others ---------------------------------------------------------------------------------------
@@ -429,7 +438,7 @@ export function systemNames(): { hostname: string; release: string; machine: str
 
 /** `kill(pid, 0)`: 0 when a signal could be sent. */
 export function probeProcess(pid: number): number {
-  return outcome(libc().kill(pid, 0));
+  return outcome(changing().kill(pid, 0));
 }
 
 /** Numbers of the descriptors this process has open; empty where `/proc` is missing. */
@@ -467,16 +476,16 @@ export function addressOf(bytes: Uint8Array): bigint {
 }
 
 export function kmesEmit(number: bigint, type: Uint8Array, payload: Uint8Array): number {
-  const { kmes_emit } = libc();
+  const { kmes_emit } = changing();
   return outcome(kmes_emit(number, ownMemory(type), type.length, ownMemory(payload), payload.length));
 }
 
 export function kacsOpenSelfToken(number: bigint, flags: number, access: number): number {
-  return outcome(libc().kacs_open_self_token(number, flags, access));
+  return outcome(changing().kacs_open_self_token(number, flags, access));
 }
 
 export function kacsOpen(number: bigint, directory: number, name: string, how: Uint8Array, made: Uint8Array): number {
-  const { kacs_open } = libc();
+  const { kacs_open } = changing();
   return outcome(kacs_open(number, directory, first(name), ownMemory(how), BigInt(how.length), ownMemory(made)));
 }
 
@@ -499,5 +508,5 @@ export function kacsDescriptor(
 
 /** `ioctl` with a structure as argument. */
 export function controlDevice(descriptor: number, request: bigint, argument: Uint8Array): number {
-  return outcome(libc().ioctl(descriptor, request, ownMemory(argument)));
+  return outcome(changing().ioctl(descriptor, request, ownMemory(argument)));
 }
