@@ -167,7 +167,8 @@ async function withStagedSources<Result>(
   await Deno.mkdir(CACHE, { recursive: true });
   const directory = await Deno.makeTempDir({ dir: CACHE, prefix: "stage-" });
   try {
-    await stageSources(HOME, `${directory}/source`, { version: facts.version, commit: facts.commit, form });
+    const builtAt = Math.floor(Date.parse(facts.timestamp) / 1000);
+    await stageSources(HOME, `${directory}/source`, { version: facts.version, commit: facts.commit, builtAt, form });
     return await use(`${directory}/source`);
   } finally {
     await Deno.remove(directory, { recursive: true });

@@ -46,7 +46,7 @@ async function copyTree(from: string, to: string): Promise<void> {
 export async function stageSources(
   home: string,
   staged: string,
-  info: { readonly version: string; readonly commit: string; readonly form: string },
+  info: { readonly version: string; readonly commit: string; readonly builtAt?: number; readonly form: string },
 ): Promise<void> {
   await Deno.mkdir(staged, { recursive: true });
   for (const name of SOURCES) await copyTree(`${home}/${name}`, `${staged}/${name}`);

@@ -9,6 +9,8 @@ export interface BuildInfo {
   readonly version: string;
   /** Full commit id, with `-modified` when the tree was not clean; `undefined` in source runs. */
   readonly commit: string | undefined;
+  /** Seconds since the epoch of that commit; `undefined` in source runs. */
+  readonly builtAt?: number;
   readonly form: "source" | "compiled" | "self-extracting";
 }
 

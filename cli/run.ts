@@ -165,6 +165,7 @@ class Run {
       signal: this.abort.signal,
       invocation,
       version: BUILD_INFO.version,
+      builtAt: BUILD_INFO.builtAt,
       command: this.args.words,
       offline: this.args.globals.offline,
     };

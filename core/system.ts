@@ -259,6 +259,8 @@ export interface Session {
   readonly invocation: string;
   /** `peipkg 0.1.0`-style version of this program, recorded with transactions. */
   readonly version: string;
+  /** Seconds since the epoch of the sources this program was built from; `undefined` in source runs (A-MISC-02). */
+  readonly builtAt?: number | undefined;
   /** Command words typed, for lock file and messages, e.g. `install`. */
   readonly command: string;
   /** No request may leave this machine: every transfer but of `file:` is refused. */

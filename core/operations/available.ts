@@ -16,6 +16,7 @@ import type { Recorded } from "../repository/refresh.ts";
 import { type CatalogueKind, findPackage } from "../store/catalogue.ts";
 import type { Database } from "../store/database.ts";
 import type { RepositoryState } from "../store/repository_state.ts";
+import { findClockFault } from "./clock.ts";
 import { findWeakenings, requireGranted, type Weakening } from "./accepted_configuration.ts";
 import {
   ageLimits,
@@ -147,7 +148,7 @@ export async function ensureFresh(
     if (finding === undefined) continue;
     const { ageDays, limitDays } = finding;
     if (options.dryRun) {
-      warnAll(access, [{ rule: "W_STALE_METADATA", text: ageError(handle, finding).message }]);
+      warnAll(access, [{ rule: "W_STALE_METADATA", text: ageError(handle, finding, findClockFault(access)).message }]);
       continue;
     }
     const measured = finding.rule === "E_TRUST_AGE" ? "refresh" : "index";
@@ -156,7 +157,7 @@ export async function ensureFresh(
     const left = ageFinding(access, configuration);
     // R-AGE-04: only progress helps; "no newer index" is a failed refresh for every gate.
     if (left === undefined) continue;
-    if (!options.allowStale) throw withCause(ageError(handle, left), outcome);
+    if (!options.allowStale) throw withCause(ageError(handle, left, findClockFault(access)), outcome);
     stale.push({ repository: handle, ageDays: left.ageDays, limitDays: left.limitDays });
     warnAll(access, [{
       rule: "W_STALE_ALLOWED",

@@ -8,7 +8,7 @@ import { PeipkgError, ruleError, type Warning } from "../errors.ts";
 import { nearHint } from "../identity/near_name.ts";
 import { dropPreviousIndex, writeCachedIndex } from "../repository/cache.ts";
 import { isUnsigned } from "../repository/documents.ts";
-import { warnClock, warnHighLimits } from "../repository/freshness.ts";
+import { warnHighLimits } from "../repository/freshness.ts";
 import {
   fetchDescriptor,
   fetchIndex,
@@ -38,6 +38,7 @@ import {
   requireGranted,
   type Weakening,
 } from "./accepted_configuration.ts";
+import { clockWarnings, withClockExplained } from "./clock.ts";
 import { inLanes } from "./lanes.ts";
 import type { RefreshedEntry, RepositoryAccess } from "./repository_access.ts";
 
@@ -132,7 +133,7 @@ async function refreshOne(
       throw ruleError("E_REPO_UNAVAILABLE", `cannot refresh "${name}": it is disabled`, { repository: name });
     }
     warnAll(access, repositoryWarnings(access, configuration));
-    const outcome = await fetchAndRecord(access, configuration, granted);
+    const outcome = await withClockExplained(access, () => fetchAndRecord(access, configuration, granted));
     access.session.emit({ kind: "repository", ...outcome });
     return outcome;
   } catch (error) {
@@ -328,7 +329,7 @@ export function repositoryWarnings(
       text: `repository "${handle}" is unsigned — its metadata and packages are not cryptographically verified`,
     });
   }
-  return [...warnings, ...warnHighLimits(handle, ageLimits(access, configuration)), ...warnClock(access.startedAt)];
+  return [...warnings, ...warnHighLimits(handle, ageLimits(access, configuration)), ...clockWarnings(access)];
 }
 
 /** Age limits of a repository: its own, else the global ones. */

@@ -35,6 +35,7 @@ import type { Directory } from "../system.ts";
 import { acceptedFrom, findWeakenings, requireGranted, type Weakening } from "./accepted_configuration.ts";
 import { removeCopies } from "./advisory_source.ts";
 import { ageFinding } from "./available.ts";
+import { withClockExplained } from "./clock.ts";
 import {
   readRecorded,
   recordIndex,
@@ -229,7 +230,7 @@ export async function fetchRepositoryAdd(
     : { state: undefined, catalogue: undefined };
   // Anchors are the operator's word of now, so they decide again; floors and revocations stay.
   const state = recorded.state === undefined ? undefined : { ...recorded.state, keys: [] };
-  const verified = await fetchDescriptor(access, configuration, state);
+  const verified = await withClockExplained(access, () => fetchDescriptor(access, configuration, state));
   warnAll(access, verified.warnings);
   const { descriptor } = verified;
   const anchors = configuration.trustAnchors.map((fingerprint) => ({

@@ -1,6 +1,12 @@
 /** Rollback floors and age gates (section 5): what is too old to accept, and what is too old to rely on. */
 import { PeipkgError, ruleError, type Warning } from "../errors.ts";
-import { compareTimestamps, parseTimestamp, type Timestamp, timestampMilliseconds } from "../identity/timestamp.ts";
+import {
+  compareTimestamps,
+  formatTimestamp,
+  parseTimestamp,
+  type Timestamp,
+  timestampMilliseconds,
+} from "../identity/timestamp.ts";
 import { corrupt } from "../store/database.ts";
 import type { Floor } from "../store/repository_state.ts";
 
@@ -117,8 +123,18 @@ export function findAgeProblem(input: AgeInput, now: number): AgeFinding | undef
   };
 }
 
-/** The refusal of a repository past its limit (R-AGE-05). */
-export function ageError(handle: string, finding: AgeFinding): PeipkgError {
+/**
+ * The refusal of a repository past its limit (R-AGE-05).
+ *
+ * @param clockFault What is wrong with the clock, which then explains an age nobody can tell (A-MISC-02).
+ */
+export function ageError(handle: string, finding: AgeFinding, clockFault?: string): PeipkgError {
+  if (clockFault !== undefined && finding.ageDays === undefined) {
+    return ruleError(finding.rule, `cannot tell the age of repository "${handle}": ${clockFault}`, {
+      repository: handle,
+      hint: "set the clock, or use --allow-stale to go on for this one operation",
+    });
+  }
   const what = finding.rule === "E_TRUST_AGE" ? "last refreshed" : "its index was generated";
   const age = finding.ageDays === undefined ? "at no usable time" : `${finding.ageDays}d ago`;
   return ruleError(
@@ -151,8 +167,49 @@ export function warnHighLimits(
   return warnings;
 }
 
+/** A moment that lies in the past. */
+export interface ClockEvidence {
+  /** What happened then, as a clause: `the database was made`. */
+  readonly what: string;
+  /** Seconds since the epoch. */
+  readonly seconds: number;
+  /** No clock that might have been ahead wrote it, so that nothing excuses a clock before it. */
+  readonly isExact?: boolean;
+}
+
+/**
+ * The making of this program.
+ *
+ * @param builtAt Seconds since the epoch; `undefined` in source runs.
+ */
+export function programEvidence(builtAt: number | undefined): ClockEvidence {
+  const seconds = Math.max(builtAt ?? 0, CLOCK_LOWER_BOUND_SECONDS);
+  return { what: "this program was made", seconds, isExact: true };
+}
+
+/**
+ * What is wrong with the clock. Times written by clocks that may themselves have been ahead are allowed the day that
+ * R-FRESH-05 allows.
+ *
+ * @param now Milliseconds since the epoch.
+ * @returns A clause naming the latest moment the clock is behind; `undefined`: it is behind none.
+ * @see A-MISC-02
+ */
+export function clockFault(now: number, evidence: readonly ClockEvidence[]): string | undefined {
+  const shown = Math.floor(now / 1000);
+  let latest: ClockEvidence | undefined;
+  for (const item of evidence) {
+    const allowed = item.isExact === true ? 0 : FUTURE_TOLERANCE_MILLISECONDS / 1000;
+    if (shown + allowed < item.seconds && item.seconds > (latest?.seconds ?? -Infinity)) latest = item;
+  }
+  if (latest === undefined) return undefined;
+  return `the clock is wrong: it shows ${formatTimestamp(shown)}, but ${latest.what} at ${
+    formatTimestamp(latest.seconds)
+  }`;
+}
+
 /** A-MISC-02: checks that depend on the clock are worth little when it is certainly wrong. */
-export function warnClock(now: number): readonly Warning[] {
-  if (now >= CLOCK_LOWER_BOUND_SECONDS * 1000) return [];
-  return [{ rule: "CLOCK_SUSPECT", text: "the system clock is before this program was made; age checks mean nothing" }];
+export function warnClock(now: number, evidence: readonly ClockEvidence[]): readonly Warning[] {
+  const fault = clockFault(now, evidence);
+  return fault === undefined ? [] : [{ rule: "CLOCK_SUSPECT", text: `${fault}; checks of age mean nothing` }];
 }

@@ -82,6 +82,11 @@ export function readTransactions(database: Database, limit?: number): readonly T
     .map(recordOf);
 }
 
+/** The newest transaction of any state; `undefined`: none ever ran. */
+export function newestTransaction(database: Database): TransactionRecord | undefined {
+  return readTransactions(database, 1)[0];
+}
+
 export function readTransaction(database: Database, id: number): TransactionRecord | undefined {
   const row = database.statement(`SELECT ${RECORD_COLUMNS} FROM txn WHERE id = ?`).get(id);
   return row === undefined ? undefined : recordOf(row);

@@ -75,6 +75,16 @@ export function listRepositoryStates(database: Database): readonly string[] {
   return rows.map((row) => textOf(row, "name")).sort(compareBytes);
 }
 
+/** When the accepted indexes say they were generated, text as signed; every repository and kind. */
+export function readGeneratedTimes(
+  database: Database,
+): readonly { readonly repository: string; readonly generatedAt: string }[] {
+  return database.statement(`
+    SELECT name, active_generated AS generated FROM repository WHERE active_generated IS NOT NULL
+    UNION ALL SELECT name, archive_generated FROM repository WHERE archive_generated IS NOT NULL`)
+    .all().map((row) => ({ repository: textOf(row, "name"), generatedAt: textOf(row, "generated") }));
+}
+
 function stateOf(database: Database, row: Row): RepositoryState {
   const name = textOf(row, "name");
   const keys = database.statement("SELECT * FROM repository_key WHERE repository = ? ORDER BY fingerprint").all(name);

@@ -5,8 +5,10 @@ import {
   ageError,
   checkMinimum,
   CLOCK_LOWER_BOUND_SECONDS,
+  clockFault,
   findAgeProblem,
   judgeStamp,
+  programEvidence,
   warnClock,
   warnFuture,
   warnHighLimits,
@@ -105,6 +107,41 @@ Deno.test("C-PLAN-07: limits configured above 180 and 365 days warn each time", 
 });
 
 Deno.test("A-MISC-02: a clock before this program existed is suspect", () => {
-  assert.deepEqual(warnClock(CLOCK_LOWER_BOUND_SECONDS * 1000), []);
-  assert.deepEqual(warnClock(CLOCK_LOWER_BOUND_SECONDS * 1000 - 1).map((item) => item.rule), ["CLOCK_SUSPECT"]);
+  const source = [programEvidence(undefined)];
+  assert.deepEqual(warnClock(CLOCK_LOWER_BOUND_SECONDS * 1000, source), []);
+  assert.deepEqual(warnClock(CLOCK_LOWER_BOUND_SECONDS * 1000 - 1, source), [{
+    rule: "CLOCK_SUSPECT",
+    text: "the clock is wrong: it shows 2025-12-31T23:59:59Z, but this program was made at 2026-01-01T00:00:00Z; " +
+      "checks of age mean nothing",
+  }]);
+  const built = [programEvidence(DAY_0 / 1000)];
+  assert.deepEqual(warnClock(DAY_0, built), []);
+  assert.equal(warnClock(DAY_0 - 1, built).length, 1);
+  assert.equal(programEvidence(0).seconds, CLOCK_LOWER_BOUND_SECONDS); // built from sources without a date
+});
+
+Deno.test("A-MISC-02, R-FRESH-05: times other clocks wrote are allowed a day, and the latest is named", () => {
+  const evidence = [
+    { what: "a happened", seconds: DAY_0 / 1000 },
+    { what: "b happened", seconds: DAY_0 / 1000 + 60 },
+    { what: "c happened", seconds: DAY_0 / 1000 + 30 },
+  ];
+  assert.equal(clockFault(DAY_0 - 86_400_000 + 60_000, evidence), undefined);
+  assert.match(
+    clockFault(DAY_0 - 86_400_000 + 59_000, evidence) ?? "",
+    /^the clock is wrong: it shows .*, but b happened at /,
+  );
+});
+
+Deno.test("A-MISC-02, R-AGE-05: an age that a wrong clock makes untellable blames the clock", () => {
+  const untellable = { rule: "E_TRUST_AGE", ageDays: undefined, limitDays: 30 } as const;
+  const error = ageError("main", untellable, "the clock is wrong: it shows x");
+  assert.equal(error.code, "stale");
+  assert.equal(error.message, 'cannot tell the age of repository "main": the clock is wrong: it shows x');
+  assert.match(error.detail.hint ?? "", /^set the clock/);
+  // A real age is past its limit whatever else the clock is.
+  assert.match(
+    ageError("main", { ...untellable, ageDays: 41 }, "the clock is wrong").message,
+    /last refreshed 41d ago/,
+  );
 });
