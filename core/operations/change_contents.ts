@@ -46,7 +46,9 @@ export async function acquireContents(
 ): Promise<ChangeContents> {
   const budget = new ContentBudget();
   const contents = new Map<string, KeptContent>();
+  const streamed = streamedPackages(plan);
   const planned = plannedPackages(plan, kept).map((item) => {
+    if (streamed.has(item.name)) return item;
     const content = new KeptContent(budget, openInstalledTest(workspace, item.name));
     contents.set(item.name, content);
     return { ...item, keep: content.keep };
@@ -61,6 +63,16 @@ export async function acquireContents(
     sources.set(name, contentOf(item, contents.get(name)));
   }
   return { sources, [Symbol.dispose]: () => acquired.forEach((item) => item[Symbol.dispose]()) };
+}
+
+/** New content from which keeping some of it saves too little to be worth its memory. */
+const STREAMED_BYTES = 128 * 1024 * 1024;
+
+/** Packages not to be kept between verification and staging: new ones, when there are many of them. */
+function streamedPackages(plan: Plan): ReadonlySet<string> {
+  const installs = plan.operations.flatMap((operation) => operation.kind === "install" ? [operation.target] : []);
+  const bytes = installs.reduce((sum, { sizeInstalledBytes }) => sum + sizeInstalledBytes, 0);
+  return new Set(bytes < STREAMED_BYTES ? [] : installs.map(({ name }) => name));
 }
 
 /** A hash that fails for a local file means that the file is no longer the one planned with. */
