@@ -3,7 +3,8 @@
  * name on demand. The only SQL for the tables `catalogue`, `catalogue_package` and `catalogue_relation`.
  */
 import { compareBytes } from "../identity/safe_path.ts";
-import type { Database, Row } from "./database.ts";
+import { runInBatches } from "./batch.ts";
+import type { Database, Row, SqlValue } from "./database.ts";
 import { integerOf, optionalTextOf, textOf, wordOf } from "./row.ts";
 
 export type CatalogueKind = "active" | "archive";
@@ -56,6 +57,10 @@ const COLUMNS = `p.name, p.version, p.architecture, p.description, p.size_compre
   p.entry, c.repository, c.kind`;
 const JOINED = "catalogue_package p JOIN catalogue c ON c.id = p.catalogue_id";
 
+/** So many new rows touch more pages than the engine keeps by itself, which would write and read them many times. */
+const MANY_PACKAGES = 1000;
+const CACHE_KIB = 64 * 1024;
+
 /** Header of a cached index; `undefined`: none. */
 export function readCatalogue(
   database: Database,
@@ -84,15 +89,23 @@ export function replaceCatalogue(database: Database, next: NewCatalogue): void {
   const { stale, fresh } = compareWithStored(database, id, next.packages);
   const remove = database.statement("DELETE FROM catalogue_package WHERE id = ?");
   for (const row of stale) remove.run(row);
-  const insertPackage = database.statement(`
-    INSERT INTO catalogue_package (catalogue_id, name, version, architecture, description, size_compressed,
-      size_installed, hash, url, entry) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
-  const insertRelation = database.statement(
-    "INSERT INTO catalogue_relation (name, kind, package_id) VALUES (?, ?, ?)",
-  );
-  for (const item of fresh) {
-    const row = insertPackage.insert(
-      id,
+  insertPackages(database, id, fresh);
+}
+
+/** Numbers the rows itself, so that many go into one statement and their relations need not ask for them. */
+function insertPackages(database: Database, catalogue: number, packages: readonly NewCataloguePackage[]): void {
+  if (packages.length === 0) return;
+  if (packages.length > MANY_PACKAGES) database.statement(`PRAGMA cache_size = -${CACHE_KIB}`).run();
+  const last = database.statement("SELECT coalesce(max(id), 0) AS last FROM catalogue_package").get();
+  const firstId = (last === undefined ? 0 : integerOf(last, "last")) + 1;
+  runInBatches(
+    database,
+    (places) => `
+      INSERT INTO catalogue_package (id, catalogue_id, name, version, architecture, description, size_compressed,
+        size_installed, hash, url, entry) VALUES ${places}`,
+    packages.values().map((item, index) => [
+      firstId + index,
+      catalogue,
       item.name,
       item.version,
       item.architecture,
@@ -102,9 +115,21 @@ export function replaceCatalogue(database: Database, next: NewCatalogue): void {
       item.hash,
       item.url,
       item.entry,
-    );
-    for (const name of item.provides) insertRelation.run(name, "provides", row);
-    for (const name of item.replaces) insertRelation.run(name, "replaces", row);
+    ]),
+  );
+  runInBatches(
+    database,
+    (places) => `INSERT INTO catalogue_relation (name, kind, package_id) VALUES ${places}`,
+    relationRows(packages, firstId),
+  );
+}
+
+function* relationRows(packages: readonly NewCataloguePackage[], firstId: number): Generator<readonly SqlValue[]> {
+  let id = firstId;
+  for (const { provides, replaces } of packages) {
+    for (const name of provides) yield [name, "provides", id];
+    for (const name of replaces) yield [name, "replaces", id];
+    id++;
   }
 }
 

@@ -167,6 +167,28 @@ Deno.test("T-DB-19, R-ARC-01: replaceCatalogue() compares every version of a nam
   assert.equal(changes(database) - before, 5); // the header, two rows that go, two that come
 });
 
+Deno.test("T-DB-19: replaceCatalogue() keeps names and relations together over any number of rows", () => {
+  using scene = begin();
+  const name = (at: number) => `p${String(at).padStart(4, "0")}`;
+  const packages = Array.from({ length: 1100 }, (_, at) =>
+    pack(name(at), "1-1", {
+      provides: at % 3 === 0 ? [`v${at}`, `w${at}`] : [],
+      replaces: at % 5 === 0 ? [`old${at}`] : [],
+    }));
+  const find = (kind: "provides" | "replaces", of: string) =>
+    packagesRelating(scene.database, kind, of).map((item) => item.name);
+  scene.put(packages.filter((_, at) => at % 2 === 0));
+  scene.put(packages);
+  assert.equal(countPackages(scene.database, "main"), 1100);
+  for (const at of [0, 63, 64, 65, 126, 1095, 1098]) {
+    assert.deepEqual(find("provides", `v${at}`), at % 3 === 0 ? [name(at)] : [], `v${at}`);
+    assert.deepEqual(find("replaces", `old${at}`), at % 5 === 0 ? [name(at)] : [], `old${at}`);
+  }
+  scene.put(packages.slice(0, 64));
+  assert.equal(countPackages(scene.database, "main"), 64);
+  assert.deepEqual(find("provides", "v66"), []);
+});
+
 Deno.test("packagesRelating() finds providers and packages that replace a name", () => {
   using scene = begin();
   const { database } = scene;
