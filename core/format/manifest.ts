@@ -153,7 +153,7 @@ export function readManifestFields(
     license: readOptionalString(place, "license") ?? "",
     homepage: readHomepage(place),
     defaultRoot: readDefaultRoot(place),
-    ...readRelations(place, layout, sort),
+    ...readRelations(place, layout, { sort }),
     sideEffects: readSideEffects(place),
     sdOverrides: readOverrides(place, sort),
     build: readBuild(readObject(place, "build"), timestamp),

@@ -7,7 +7,13 @@
 import { type ErrorRule, PeipkgError, ruleError } from "../errors.ts";
 import type { Layout } from "../format/destinations.ts";
 import { SIDE_EFFECTS } from "../format/manifest.ts";
-import { readRelations, RELATION_SHAPES, type Relations } from "../format/relations.ts";
+import {
+  keepingParsers,
+  readRelations,
+  RELATION_SHAPES,
+  type RelationParsers,
+  type Relations,
+} from "../format/relations.ts";
 import {
   checkSchemaVersion,
   elementPlace,
@@ -108,13 +114,14 @@ const INDEX_PLACE: Place = {
 export function parseIndex(bytes: Uint8Array, expected: IndexExpectation): Index {
   const packages: NewCataloguePackage[] = [];
   const order = new OrderCheck(expected);
+  const parsers = keepingParsers();
   let entryFailure: unknown;
   const place = readDocument(bytes, INDEX_DOCUMENT, {
     field: "packages",
     visit(element, index) {
       if (entryFailure !== undefined) return;
       try {
-        const entry = readEntry(elementPlace(INDEX_PLACE, "packages", element, index), expected.layout);
+        const entry = readEntry(elementPlace(INDEX_PLACE, "packages", element, index), expected.layout, parsers);
         order.check(entry.name, entry.version, entry.architecture);
         packages.push(entry.row);
       } catch (failure) {
@@ -161,27 +168,33 @@ function readHead(place: Place, expected: IndexExpectation): Omit<Index, "packag
 class OrderCheck {
   #name = "";
   #version: Version | undefined;
-  /** Versions and architectures of the current name, for exact repeats among versions that compare equal. */
-  #seen = new Set<string>();
+  #architecture: Architecture | undefined;
+  /**
+   * Versions and architectures of the current name, for exact repeats among versions that compare equal; made when the
+   * name comes a second time, which in an active index it never does.
+   */
+  #seen: Set<string> | undefined;
 
   constructor(private readonly expected: IndexExpectation) {}
 
   check(name: PackageName, version: Version, architecture: Architecture): void {
     const order = this.#version === undefined ? -1 : compareBytes(this.#name, name);
     if (order > 0) throw this.#fail("E_INDEX_ORDER", `"${name}" follows "${this.#name}"`);
-    if (order < 0) this.#seen.clear();
-    const key = `${version.raw} ${architecture}`;
+    if (order < 0) this.#seen = undefined;
     if (order === 0 && this.#version !== undefined) {
+      this.#seen ??= new Set([`${this.#version.raw} ${this.#architecture}`]);
+      const key = `${version.raw} ${architecture}`;
       if (this.expected.kind === "active" || this.#seen.has(key)) {
         throw this.#fail("E_INDEX_DUPLICATE", `"${name}" ${version.raw} is listed twice`);
       }
       if (compareVersions(this.#version, version) < 0) {
         throw this.#fail("E_INDEX_ORDER", `"${name}" ${version.raw} follows ${this.#version.raw}`);
       }
+      this.#seen.add(key);
     }
-    this.#seen.add(key);
     this.#name = name;
     this.#version = version;
+    this.#architecture = architecture;
   }
 
   #fail(rule: ErrorRule, found: string): PeipkgError {
@@ -204,7 +217,7 @@ interface ReadEntry {
 }
 
 /** R-IDX-05, R-IDX-06. */
-function readEntry(place: Place, layout: Layout): ReadEntry {
+function readEntry(place: Place, layout: Layout, parsers: RelationParsers): ReadEntry {
   const name = readGrammar(place, "name", parsePackageName);
   const version = readGrammar(place, "version", parseVersion);
   const architecture = readGrammar(place, "architecture", parseArchitecture);
@@ -217,7 +230,7 @@ function readEntry(place: Place, layout: Layout): ReadEntry {
   if (!HASH_REGEXP.test(value)) throw fieldError(hash, "value", "E_INDEX_FIELD", "it is not 64 lowercase hex digits");
   const url = readString(place, "url");
   if (url === "") throw fieldError(place, "url", "E_INDEX_FIELD", "it is empty");
-  const details = readDetails(place, layout);
+  const details = readDetails(place, layout, parsers);
   return {
     name,
     version,
@@ -254,10 +267,10 @@ function readSize(place: Place, field: string): number {
   return size;
 }
 
-function readDetails(place: Place, layout: Layout): EntryDetails {
+function readDetails(place: Place, layout: Layout, parsers?: RelationParsers): EntryDetails {
   const build = readOptionalObject(place, "build");
   return {
-    ...readRelations(place, layout),
+    ...readRelations(place, layout, parsers === undefined ? {} : { parsers }),
     license: readOptionalString(place, "license") ?? "",
     homepage: readOptionalString(place, "homepage") ?? "",
     sideEffects: readSideEffects(place),
