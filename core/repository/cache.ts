@@ -5,12 +5,13 @@
  * @see R-CACHE-01 … R-CACHE-07
  */
 import { type ErrorRule, PeipkgError, ruleError, SystemCallError } from "../errors.ts";
-import { sha256, sha256Hex } from "../format/hash.ts";
+import { sha256Hex } from "../format/hash.ts";
 import { readSmallFile, removeDurably, writeFileDurably } from "../fs/durable.ts";
 import { compareTimestamps, parseTimestamp } from "../identity/timestamp.ts";
 import type { Directory } from "../system.ts";
 import type { CatalogueHeader, CatalogueKind } from "../store/catalogue.ts";
 import type { RepositoryState } from "../store/repository_state.ts";
+import { hashFile } from "./byte_source.ts";
 import type { RepositoryContext } from "./context.ts";
 import { verifyDetached } from "./detached.ts";
 import type { FetchedPair } from "./documents.ts";
@@ -45,8 +46,7 @@ export function writeCachedIndex(
   const { bytes, signature } = pair;
   const name = cachedIndexName(handle, kind);
   try {
-    const present = readCachedFile(directory, name, FETCH_LIMITS.indexBytes);
-    const presentDigest = present === undefined ? undefined : sha256Hex(present);
+    const presentDigest = hashCachedIndex(directory, name);
     if (presentDigest !== undefined && presentDigest === counted) keepPrevious(directory, handle, kind);
     if (presentDigest !== digest) writeFileDurably(directory, name, bytes, FILE_MODE);
     if (signature === undefined) removeDurably(directory, `${name}.sig`);
@@ -148,18 +148,22 @@ async function verifyFiles(
   suffix: string,
 ): Promise<void> {
   const name = cachedIndexName(state.name, known.kind);
-  const read = (file: string, limitBytes: number) =>
-    directory === undefined ? undefined : readCachedFile(directory, `${file}${suffix}`, limitBytes);
-  const bytes = read(name, FETCH_LIMITS.indexBytes);
-  if (bytes === undefined) throw cacheError("E_CACHE_INVALID", state.name, "it is missing");
-  const digest = sha256(bytes);
-  if (digest.toHex() !== known.digest) {
-    throw cacheError("E_CACHE_INVALID", state.name, "it is not the file that was verified");
+  const found = directory === undefined ? undefined : hashCachedIndex(directory, `${name}${suffix}`);
+  if (directory === undefined || found === undefined) {
+    throw cacheError("E_CACHE_INVALID", state.name, "it is missing");
   }
+  const other = () => cacheError("E_CACHE_INVALID", state.name, "it is not the file that was verified");
+  if (found !== known.digest) throw other();
   if (unsigned) return;
-  const signature = read(`${name}.sig`, FETCH_LIMITS.signatureBytes);
+  const signature = readCachedFile(directory, `${name}.sig${suffix}`, FETCH_LIMITS.signatureBytes);
   if (signature === undefined) throw cacheError("E_CACHE_UNSIGNED", state.name, "its signature is missing");
+  const bytes = () => {
+    const whole = readCachedFile(directory, `${name}${suffix}`, FETCH_LIMITS.indexBytes);
+    if (whole === undefined || sha256Hex(whole) !== known.digest) throw other();
+    return whole;
+  };
   try {
+    const digest = Uint8Array.fromHex(found);
     const detached = { document: `${known.kind} index`, repository: state.name, signature, bytes, digest };
     await verifyDetached(detached, trustedKeys(state), context.startedAt);
   } catch (cause) {
@@ -203,6 +207,17 @@ function cacheError(rule: ErrorRule, handle: string, found: string, cause?: unkn
     hint: `run "peipkg refresh ${handle}"`,
     cause,
   });
+}
+
+/** SHA-256 of a cached index, hex, read in pieces: it is large, and its digest is all that most proofs need. */
+function hashCachedIndex(directory: Directory, name: string): string | undefined {
+  try {
+    using file = directory.openFile(name);
+    return file.status().sizeBytes > FETCH_LIMITS.indexBytes ? undefined : hashFile(file);
+  } catch (error) {
+    if (error instanceof SystemCallError && (error.errno === "ENOENT" || error.errno === "ELOOP")) return undefined;
+    throw error;
+  }
 }
 
 /** `undefined` also for a file that is too large or no regular file: it cannot be what was verified. */

@@ -23,8 +23,8 @@ export interface DetachedSignature {
   readonly repository: string;
   /** Body of the `.sig` file. */
   readonly signature: Uint8Array;
-  /** The document exactly as published. */
-  readonly bytes: Uint8Array;
+  /** The document exactly as published, or what reads it: beside a known digest, form B alone needs it. */
+  readonly bytes: Uint8Array | (() => Uint8Array);
   /** SHA-256 of `bytes` where it is known already: an index is large. */
   readonly digest?: Uint8Array;
 }
@@ -56,7 +56,7 @@ async function verifyEnvelope(
   now: number,
 ): Promise<string> {
   const envelope = parseEnvelope(body); // R-SIG-05
-  await verifyWithTrustedKeys(envelope, detached.digest ?? sha256(detached.bytes), keys, now); // R-SIG-06
+  await verifyWithTrustedKeys(envelope, detached.digest ?? sha256(bytesOf(detached)), keys, now); // R-SIG-06
   return envelope.fingerprint;
 }
 
@@ -73,10 +73,11 @@ async function verifyBare(
   if (signature === undefined || signature.length !== SIGNATURE_BYTES) { // R-SIG-02
     throw ruleError("E_SIG_ENCODING", `cannot verify ${where}: its signature is not 86 characters of base64`, about);
   }
+  const bytes = bytesOf(detached);
   const byUse = [...keys].sort((a, b) => Number(isAcceptable(b, now)) - Number(isAcceptable(a, now)));
   for (const key of byUse) {
     if (key.publicKey === undefined) continue;
-    if (!await verifySignature(key.publicKey, detached.bytes, signature)) continue;
+    if (!await verifySignature(key.publicKey, bytes, signature)) continue;
     if (isAcceptable(key, now)) return key.fingerprint;
     const revoked = key.status === "revoked"; // R-KEY-06
     throw ruleError(
@@ -86,6 +87,10 @@ async function verifyBare(
     );
   }
   throw ruleError("E_SIG_INVALID", `cannot trust ${where}: its signature matches none of the trusted keys`, about);
+}
+
+function bytesOf({ bytes }: DetachedSignature): Uint8Array {
+  return typeof bytes === "function" ? bytes() : bytes;
 }
 
 function trimWhitespace(bytes: Uint8Array): Uint8Array {
