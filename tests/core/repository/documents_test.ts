@@ -1,5 +1,6 @@
 import { strict as assert } from "node:assert";
 import { PeipkgError } from "../../../core/errors.ts";
+import { sha256 } from "../../../core/format/hash.ts";
 import { encodeBase64 } from "../../../core/format/base64.ts";
 import { parseDescriptor } from "../../../core/repository/descriptor.ts";
 import { verifyDetached } from "../../../core/repository/detached.ts";
@@ -49,6 +50,22 @@ Deno.test("R-SIG-01, R-SIG-03: verifyDetached() accepts both forms of the publis
   assert.equal(await verify(SIGNATURE_B), "ok");
   assert.equal(await verify(SIGNATURE_E), "E_SIG_INVALID"); // the digest's signature is not the document's
   assert.equal(await verify(ENVELOPE, [key()], bytes('{"hello":"peipkg"}')), "E_SIG_INVALID");
+});
+
+Deno.test("R-SIG-06, R-SIG-07, R-CACHE-02: beside a known digest the bytes are read for a bare signature alone", async () => {
+  const digest = sha256(DOCUMENT);
+  let reads = 0;
+  const document = () => {
+    reads++;
+    return DOCUMENT;
+  };
+  const about = { document: "descriptor", repository: "main", bytes: document, digest };
+  await verifyDetached({ ...about, signature: bytes(ENVELOPE) }, [key()], NOW);
+  assert.equal(reads, 0);
+  await verifyDetached({ ...about, signature: bytes(SIGNATURE_B) }, [key()], NOW);
+  assert.equal(reads, 1);
+  const others = { ...about, bytes: () => bytes("{}"), signature: bytes(SIGNATURE_B) };
+  await assert.rejects(verifyDetached(others, [key()], NOW), (error) => ruleOf(error) === "E_SIG_INVALID");
 });
 
 Deno.test("R-SIG-02, R-SIG-04: verifyDetached() tolerates surrounding whitespace and nothing else", async () => {
