@@ -62,7 +62,10 @@ async function runStep(
 async function fetchPackage(world: RepositoryWorld, step: FixtureStep, handle: string): Promise<void> {
   const workspace = world.open();
   const archives = step.source === "archive";
-  const available = await loadAvailable(workspace, { dryRun: false, allowStale: true, gated: false, archives });
+  const available = await loadAvailable(workspace, {
+    ...{ dryRun: false, allowStale: true, gated: false, archives },
+    only: [handle],
+  });
   const row = workspace.read((database) => database === undefined ? [] : packagesNamed(database, step.package ?? ""))
     .find((item) =>
       item.repository === handle && item.kind === (step.source ?? "active") &&
