@@ -85,7 +85,7 @@ export async function runChange(
   const isRoutine = !invocation.assumeYes && wording.asksNothing !== true;
   const asks = isRoutine || prepared.plan.authorisations.length > 0 || prepared.modifiedFiles.length > 0;
   if (!prepared.isMarksOnly || dryRun) showPlan(screen, prepared, asks || dryRun, wording);
-  for (const line of wording.alongside?.lines ?? []) screen.line(line);
+  screen.lines(wording.alongside?.lines ?? []);
   if (dryRun) {
     if (wording.briefPlan === undefined || !screen.mode.quiet) screen.line(DRY_RUN_NOTICE);
     screen.end("done", { summary: "dry run", operations: prepared.plan.operations.length, dry_run: true });
@@ -111,14 +111,14 @@ function choosesCandidates({ kind }: ChangeRequest): boolean {
 /** 5.2: a quiet run shows the plan only where a question follows or the plan is what was asked for. */
 function showPlan(screen: Screen, prepared: PreparedChange, wanted: boolean, wording: ChangeWording): void {
   if (screen.mode.quiet && wording.briefPlan !== undefined) {
-    for (const line of wording.briefPlan(prepared)) screen.line(line);
+    screen.lines(wording.briefPlan(prepared));
     return;
   }
   if (screen.mode.quiet && !wanted) return;
   const { plan, claims } = prepared;
   // Claim links can be put right without any change a plan would show (C-REC-23).
   if (plan.operations.length + claims.length + plan.marks.length === 0) return;
-  for (const line of renderPlan(screen, prepared)) screen.line(line);
+  screen.lines(renderPlan(screen, prepared));
 }
 
 /** Says that a person stopped it; nothing was changed (C-AUTH-05). */

@@ -30,6 +30,9 @@ export interface ProgressDisplay {
   erase(): void;
 }
 
+/** Keeps one write of a listing of long paths at some hundred KiB. */
+const LINES_PER_WRITE = 2048;
+
 /** Styles of C-COL-03. */
 const STYLES = {
   install: "32",
@@ -84,6 +87,15 @@ export class Screen {
   /** Asked-for data: one line on stdout. Foreign parts are escaped by the caller, who knows which they are. */
   line(text: string): void {
     if (this.isHuman) this.#write("stdout", `${text.trimEnd()}\n`);
+  }
+
+  /** As `line()` for many: written together, since a listing of thousands is mostly the price of its writes. */
+  lines(texts: readonly string[]): void {
+    if (!this.isHuman) return;
+    for (let start = 0; start < texts.length; start += LINES_PER_WRITE) {
+      const part = texts.slice(start, start + LINES_PER_WRITE);
+      this.#write("stdout", part.map((text) => `${text.trimEnd()}\n`).join(""));
+    }
   }
 
   /** Informational line on stdout, dropped by `-q` (5.2). */

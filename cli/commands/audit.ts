@@ -66,6 +66,6 @@ export async function run(invocation: Invocation): Promise<0 | 1> {
     screen.info(`audit: no known vulnerabilities in ${report.packages} package(s)`);
     return 0;
   }
-  for (const line of auditLines(report)) screen.line(line);
+  screen.lines(auditLines(report));
   return 1;
 }

@@ -135,7 +135,7 @@ async function fixStrays(
 ): Promise<0> {
   const { args, screen, assumeYes } = invocation;
   screen.begin(startFields(args, workspace));
-  for (const line of strayLines(strays)) screen.line(line);
+  screen.lines(strayLines(strays));
   if (hasFlag(args.options, "dry-run")) {
     screen.line("(dry run — no changes were made)");
     screen.end("done", { summary: "dry run", dry_run: true });

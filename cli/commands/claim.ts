@@ -60,13 +60,13 @@ async function show({ args, screen, workspace }: Invocation): Promise<0 | 1> {
   if (role !== undefined) {
     const detail = roleDetail(await workspace(), role);
     screen.document(roleDocument(detail));
-    for (const line of roleLines(detail, screen.mode.verbose > 0)) screen.line(line);
+    screen.lines(roleLines(detail, screen.mode.verbose > 0));
     return 0;
   }
   const roles = listRoles(await workspace());
   screen.document(roles.map(roleDocument));
   const rows = roles.map((item) => [item.role, item.holder ?? "-", item.providers.join(", ")].map(escapeText));
-  for (const line of renderColumns(rows)) screen.line(line);
+  screen.lines(renderColumns(rows));
   return 0;
 }
 

@@ -83,7 +83,7 @@ export async function run({ args, screen, workspace }: Invocation): Promise<0 | 
       for (const item of typeof value === "object" ? value : [value]) screen.line(escapeText(String(item)));
     }
   }
-  for (const item of repositories) for (const line of repositoryLines(item)) screen.line(line);
+  for (const item of repositories) screen.lines(repositoryLines(item));
   // What is wrong is shown beside what is in force (C-CONF-11).
   for (const { message } of resolved.problems) screen.aside(`${screen.mode.program}: config: ${escapeText(message)}`);
   return 0;

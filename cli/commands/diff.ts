@@ -51,7 +51,7 @@ export async function run(invocation: Invocation): Promise<0 | 1> {
   screen.document(items.map((item) => documentOf(item)));
   const rows = items.map(({ path, package: name, version }) => [path, name, version].map(escapeText));
   const widthOf = isPlain(rows.flat()) ? undefined : (await import("../render/width.ts")).displayWidth;
-  for (const line of renderColumns(rows, [], widthOf)) screen.line(line);
+  screen.lines(renderColumns(rows, [], widthOf));
   return 0;
 }
 

@@ -31,6 +31,6 @@ export async function run(invocation: Invocation): Promise<0 | 1> {
       origin: origin ?? "",
     })),
   });
-  for (const line of exportLines(items, hasFlag(args.options, "versions"))) screen.line(line);
+  screen.lines(exportLines(items, hasFlag(args.options, "versions")));
   return 0;
 }

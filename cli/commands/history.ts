@@ -60,7 +60,7 @@ export async function run(invocation: Invocation): Promise<0 | 1> {
     if (entry === undefined) throw new PeipkgError("failed", `there is no transaction ${id}`, { transaction: id });
     const files = screen.mode.verbose > 0 ? transactionFiles(workspace, id) : undefined;
     screen.document({ ...entryDocument(entry), files });
-    for (const line of [...historyLines([entry]), ...entry.operations.map(operationLine)]) screen.line(line);
+    screen.lines([...historyLines([entry]), ...entry.operations.map(operationLine)]);
     for (const { action, path } of files ?? []) screen.line(planLine(action, escapeText(path)));
     return 0;
   }
@@ -71,7 +71,7 @@ export async function run(invocation: Invocation): Promise<0 | 1> {
     ...(name === undefined ? {} : { package: readPackageName(args, name) }),
   });
   screen.document(entries.map(entryDocument));
-  for (const line of historyLines(entries)) screen.line(line);
+  screen.lines(historyLines(entries));
   if (entries.length === 0) screen.line("no transactions recorded");
   return 0;
 }

@@ -154,7 +154,7 @@ function showAnswers({ args, screen }: Invocation, answers: readonly Answer[]): 
   screen.document(args.operands.length > 1 || documents.length !== 1 ? documents : documents[0]);
   for (const [index, { lines }] of answers.entries()) {
     if (index > 0) screen.line("");
-    for (const line of lines) screen.line(line);
+    screen.lines(lines);
   }
 }
 

@@ -46,10 +46,10 @@ export async function run(invocation: Invocation): Promise<0 | 1> {
   const isNull = wantsNull(invocation);
   const filters = parseList(args);
   const items = listPackages(await invocation.workspace(), filters);
-  screen.document(items.map(packageDocument));
+  if (screen.mode.json) screen.document(items.map(packageDocument));
   if (isNull) printValues(invocation, items.map((item) => item.name));
   else {
-    for (const line of listLines(items)) screen.line(line);
+    screen.lines(listLines(items));
     if (items.length === 0 && Object.keys(args.options).length === 0) screen.line("no packages are installed");
   }
   return 0;

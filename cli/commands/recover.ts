@@ -135,7 +135,7 @@ export async function run(invocation: Invocation): Promise<0 | 1> {
   if (hasFlag(args.options, "report")) {
     const report = await reportRecovery(workspace);
     screen.document(reportDocument(report));
-    for (const line of reportLines(report)) screen.line(line);
+    screen.lines(reportLines(report));
     return 0;
   }
   if (hasFlag(args.options, "accept")) return await accept(invocation);

@@ -27,7 +27,7 @@ export async function run(invocation: Invocation): Promise<0 | 1> {
   const { args, screen, assumeYes } = invocation;
   const workspace = await invocation.workspace();
   const plan = await planRestore(workspace, args.operands[0] ?? "");
-  for (const line of restoreLines(plan, screen.mode.verbose > 0)) screen.line(line);
+  screen.lines(restoreLines(plan, screen.mode.verbose > 0));
   if (hasFlag(args.options, "dry-run")) {
     screen.line("(dry run — no changes were made)");
     screen.end("done", { summary: "dry run", dry_run: true });

@@ -61,7 +61,7 @@ export async function run({ args, screen, workspace }: Invocation): Promise<0 | 
   const [term = ""] = args.operands;
   const items = searchCatalogue(await workspace(), term, parseSearch(args));
   screen.document(items.map(availableDocument));
-  for (const line of searchLines(items)) screen.line(line);
+  screen.lines(searchLines(items));
   if (items.length === 0) screen.line(`no packages match "${escapeText(term)}"`);
   return 0;
 }

@@ -52,6 +52,6 @@ export async function run({ args, screen, workspace }: Invocation): Promise<0 | 
   });
   const parts = { local: !hasFlag(options, "remote"), remote: !hasFlag(options, "local") };
   const size = hasFlag(options, "bytes") ? String : renderSize;
-  for (const line of statsLines(found, parts, size)) screen.line(line);
+  screen.lines(statsLines(found, parts, size));
   return 0;
 }

@@ -37,6 +37,6 @@ export async function run({ args, screen, workspace }: Invocation): Promise<0 | 
     automatic: answer.isAutomatic,
     chains: answer.chains.map((chain) => chain.map((link) => link.name)),
   });
-  for (const line of whyLines(answer)) screen.line(line);
+  screen.lines(whyLines(answer));
   return 0;
 }

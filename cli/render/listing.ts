@@ -72,5 +72,5 @@ export function printValues(invocation: Invocation, values: readonly string[]): 
     if (values.length > 0) screen.raw(values.map((value) => `${value}\0`).join(""));
     return;
   }
-  for (const value of values) screen.line(escapeText(value));
+  screen.lines(values.map(escapeText));
 }

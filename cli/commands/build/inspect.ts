@@ -29,7 +29,7 @@ function describe(inspection: Inspection): readonly (readonly [string, string])[
 /** Verbatim for programs; a terminal is given text that cannot move its cursor. */
 function printSource({ screen }: Invocation, text: string): void {
   if (!screen.terminal.isTerminal("stdout")) screen.raw(text);
-  else for (const line of escapeLines(text)) screen.line(line);
+  else screen.lines(escapeLines(text));
 }
 
 export async function run(invocation: Invocation): Promise<0 | 1> {

@@ -9,6 +9,6 @@ export async function run({ args, screen, workspace }: Invocation): Promise<0 | 
   const items = listPackages(await workspace(), mark === "manual" || mark === "auto" ? { mark } : {});
   screen.document(items.map(({ name, version, isAutomatic }) => ({ name, version, automatic: isAutomatic })));
   const rows = items.map(({ name, isAutomatic }) => [escapeText(name), isAutomatic ? "auto" : "manual"]);
-  for (const line of renderColumns(rows)) screen.line(line);
+  screen.lines(renderColumns(rows));
   return 0;
 }
