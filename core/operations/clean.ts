@@ -1,6 +1,6 @@
 /**
- * Deletes what the cache no longer needs: metadata of repositories that are not configured any more, and on request
- * downloads and set-aside files past their retention (C-CLEAN).
+ * Deletes what is no longer needed: metadata and recorded state of repositories that are not configured any more, and
+ * on request downloads and set-aside files past their retention (C-CLEAN).
  */
 import { hostPath } from "../config/layout.ts";
 import { readRepositoryFiles } from "../config/repo_file.ts";
@@ -11,7 +11,7 @@ import type { CacheArea } from "../repository/context.ts";
 import { type CatalogueKind, iterateCatalogue } from "../store/catalogue.ts";
 import type { Database } from "../store/database.ts";
 import { retainedPaths } from "../store/history.ts";
-import { listRepositoryStates } from "../store/repository_state.ts";
+import { listRepositoryStates, removeRepositoryState } from "../store/repository_state.ts";
 import type { Directory } from "../system.ts";
 import { DirectoryPool } from "../transaction/directories.ts";
 import { expiredTransactions, pruneRetained, type RetentionSettings } from "../transaction/retention.ts";
@@ -53,24 +53,47 @@ interface Garbage extends CleanedFile {
  * Cleans the cache, and on request the set-aside files. Takes the writer lock only when there is something to delete.
  *
  * @throws {PeipkgError} `busy`, `denied`
- * @see C-CLEAN-01, T-LOCK-01, T-DB-17
+ * @see C-CLEAN-01, R-RM-03, T-LOCK-01, T-DB-17
  */
 export async function cleanCache(workspace: Workspace, request: CleanRequest): Promise<CleanReport> {
-  if (!hasCache(workspace) && !request.backups) return { kind: "no-cache" };
-  const [garbage, backups] = workspace.read((database) => [
+  const [garbage, backups, leftover] = workspace.read((database) => [
     findGarbage(workspace, database, request),
     database === undefined || !request.backups ? [] : findBackups(workspace, database),
+    database === undefined ? [] : findLeftoverStates(workspace, database),
   ]);
   const files = [...garbage.map(shown), ...backups];
-  if (request.dryRun || files.length === 0) return { kind: "cleaned", files };
-  const removed = await workspace.withExistingWriter(({ database }) =>
-    Promise.resolve([
+  const cleaned = (removed: readonly CleanedFile[]): CleanReport =>
+    hasCache(workspace) || request.backups ? { kind: "cleaned", files: removed } : { kind: "no-cache" };
+  if (request.dryRun || (files.length === 0 && leftover.length === 0)) return cleaned(files);
+  const removed = await workspace.withExistingWriter(({ database }) => {
+    removeLeftoverStates(workspace, database);
+    return Promise.resolve([
       ...removeGarbage(workspace, findGarbage(workspace, database, request)),
       ...(request.backups ? removeBackups(workspace, database) : []),
-    ])
-  );
+    ]);
+  });
   // Without a database nobody works here, and there is no lock to take.
-  return { kind: "cleaned", files: removed ?? removeGarbage(workspace, garbage) };
+  return cleaned(removed ?? removeGarbage(workspace, garbage));
+}
+
+/** Handles in use. A broken file still names a repository that is configured. */
+function configuredHandles(workspace: Workspace): ReadonlySet<string> {
+  using configuration = workspace.openConfiguration(false);
+  return new Set(readRepositoryFiles(configuration).map(({ handle }) => handle));
+}
+
+/** Repositories whose state was left by a removal that was cut short, or by a file deleted by hand (R-RM-01). */
+function findLeftoverStates(workspace: Workspace, database: Database): readonly string[] {
+  const configured = configuredHandles(workspace);
+  return listRepositoryStates(database).filter((handle) => !configured.has(handle));
+}
+
+function removeLeftoverStates(workspace: Workspace, database: Database): void {
+  const leftover = findLeftoverStates(workspace, database);
+  if (leftover.length === 0) return;
+  database.write(() => {
+    for (const handle of leftover) removeRepositoryState(database, handle);
+  });
 }
 
 function retentionOf(workspace: Workspace): RetentionSettings {
@@ -126,11 +149,10 @@ function findGarbage(workspace: Workspace, database: Database | undefined, reque
 
 function findOrphanedMetadata(workspace: Workspace): Garbage[] {
   using directory = workspace.openCache("metadata", false);
-  using configuration = workspace.openConfiguration(false);
   if (directory === undefined) return [];
-  // A broken file still names a repository that is configured.
-  const configured = new Set(readRepositoryFiles(configuration).map(({ handle }) => handle));
-  return listOrphanedFiles(directory, configured).map((name) => garbageOf(workspace, "metadata", directory, name));
+  return listOrphanedFiles(directory, configuredHandles(workspace)).map((name) =>
+    garbageOf(workspace, "metadata", directory, name)
+  );
 }
 
 function findDownloads(workspace: Workspace, isListed: (hash: string) => boolean): readonly Garbage[] {

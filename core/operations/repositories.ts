@@ -19,14 +19,13 @@ import { CONFIGURATION_BYTES } from "../config/toml.ts";
 import { PeipkgError, ruleError } from "../errors.ts";
 import { readSmallFile, writeFileDurably } from "../fs/durable.ts";
 import { isFingerprint } from "../identity/fingerprint.ts";
-import { listOrphanedFiles, removeCachedIndexes } from "../repository/cache.ts";
+import { removeCachedIndexes } from "../repository/cache.ts";
 import { isUnsigned } from "../repository/documents.ts";
 import { fetchDescriptor, fetchIndex, type Recorded, type VerifiedDescriptor } from "../repository/refresh.ts";
 import { hasAcceptableKey } from "../repository/trust.ts";
 import { countPackages } from "../store/catalogue.ts";
 import {
   type KeyStatus,
-  listRepositoryStates,
   readRepositoryState,
   removeRepositoryState,
   type RepositoryKey,
@@ -392,30 +391,6 @@ export async function removeRepository(access: RepositoryAccess, handle: string)
   access.audit({ type: "peipkg.repo-remove", outcome: "success", repo: handle });
   access.session.emit({ kind: "repository", name: handle, result: "removed" });
   return true;
-}
-
-/**
- * Deletes cached metadata and recorded state of names that are not configured, and nothing else (R-RM-03).
- *
- * @returns Names of the files deleted; `undefined` when there is no cache.
- */
-export async function cleanRepositories(access: RepositoryAccess): Promise<readonly string[] | undefined> {
-  using directory = access.openConfiguration(false);
-  const configured = new Set(readRepositoryFiles(directory).map((file) => file.handle));
-  const left = access.read((database) => database === undefined ? [] : listRepositoryStates(database))
-    .filter((handle) => !configured.has(handle));
-  if (left.length > 0) {
-    await access.write((database) =>
-      database.write(() => {
-        for (const handle of left) removeRepositoryState(database, handle);
-      })
-    );
-  }
-  using metadata = access.openCache("metadata", false);
-  if (metadata === undefined) return undefined;
-  const files = listOrphanedFiles(metadata, configured);
-  for (const name of files) metadata.unlink(name);
-  return files;
 }
 
 /**

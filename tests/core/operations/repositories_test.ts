@@ -1,10 +1,10 @@
 import { strict as assert } from "node:assert";
 import { PeipkgError } from "../../../core/errors.ts";
 import { acceptConfigurations } from "../../../core/operations/accepted_configuration.ts";
+import { cleanCache } from "../../../core/operations/clean.ts";
 import { listReadable, loadAvailable, pendingWeakenings } from "../../../core/operations/available.ts";
 import { configuredRepositories, refreshRepositories } from "../../../core/operations/refresh.ts";
 import {
-  cleanRepositories,
   commitRepositoryAdd,
   fetchRepositoryAdd,
   listRepositories,
@@ -477,15 +477,30 @@ Deno.test("R-RM-03: cleaning deletes what no configured repository owns, and not
   const metadata = `${scene.world.rootPath}/var/lib/peipkg/cache/metadata`;
   Deno.writeTextFileSync(`${metadata}/gone.active.json`, "x");
   Deno.writeTextFileSync(`${metadata}/note`, "x");
-  assert.deepEqual(await cleanRepositories(scene.world.open()), ["gone.active.json"]);
+  const request = { packages: false, allPackages: false, backups: false, dryRun: false };
+  const report = await cleanCache(scene.world.open(), request);
+  assert.ok(report.kind === "cleaned");
+  assert.deepEqual(report.files.map(({ path }) => path), [`${metadata}/gone.active.json`]);
+  assert.notEqual(stateOf(scene.world), undefined);
   assert.deepEqual([...Deno.readDirSync(metadata)].map((entry) => entry.name).sort(), [
     "main.active.json",
     "main.active.json.sig",
     "note",
   ]);
   Deno.removeSync(`${scene.world.rootPath}/conf/peipkg/main.repo`);
-  await cleanRepositories(scene.world.open());
+  await cleanCache(scene.world.open(), { ...request, dryRun: true });
+  assert.notEqual(stateOf(scene.world), undefined);
+  await cleanCache(scene.world.open(), request);
   assert.equal(stateOf(scene.world), undefined);
+
+  await scene.add();
+  for (
+    const path of [`${scene.world.rootPath}/conf/peipkg/main.repo`, `${scene.world.rootPath}/var/lib/peipkg/cache`]
+  ) {
+    Deno.removeSync(path, { recursive: true });
+  }
+  assert.deepEqual(await cleanCache(scene.world.open(), request), { kind: "no-cache" });
+  assert.equal(stateOf(scene.world), undefined); // the rows go though there is no cache
 });
 
 Deno.test("R-ARC-05, R-ARC-06, R-ARC-07, R-REFRESH-12: the archive is fetched only when asked for, with its own floor", async () => {
