@@ -31,6 +31,8 @@ export interface AuditOptions {
 
 const LOG_PARENT = "/var/log";
 const LOG_DIRECTORY = "peipkg";
+/** Directory of the log and its rotated files, logical path. */
+export const AUDIT_DIRECTORY = `${LOG_PARENT}/${LOG_DIRECTORY}`;
 const LOG_PARENT_MODE = 0o755;
 const LOG_DIRECTORY_MODE = 0o700;
 const WRITABLE_BY_OTHERS = 0o022;

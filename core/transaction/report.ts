@@ -2,7 +2,8 @@
  * The forensic report (T-INDET-06): what a pending transaction left, what strays lie about, where kept content is. It
  * reads, and changes nothing. Recorded files whose content differs are `verify`'s to find.
  */
-import { openOrCreateChild, writeFileDurably } from "../fs/durable.ts";
+import { walkAuditLog } from "../audit/log.ts";
+import { AUDIT_DIRECTORY } from "../audit/sink.ts";
 import type { Database } from "../store/database.ts";
 import { priorFiles, readTransactions } from "../store/history.ts";
 import { readFiles, readInstalledPackages, readOwners } from "../store/installed.ts";
@@ -60,10 +61,6 @@ export interface RecoveryReport {
   readonly gaps: readonly string[];
 }
 
-const REPORTS_DIRECTORY = "reports";
-const REPORTS_MODE = 0o700;
-const REPORT_MODE = 0o600;
-
 const STRAY_REGEXP = /\.peipkg-(?:(?:staged|backup)-([0-9]+)(?:-[0-9]+)?|new(?:-[0-9]+)?)$/;
 
 /** Gathers the report; what cannot be read is named in `gaps`. */
@@ -91,39 +88,21 @@ export function recoveryReport(context: TransactionContext): RecoveryReport {
     new Set(),
     () => concernedDirectories(database, rows),
   );
+  let journalled: ReadonlySet<string | undefined> | undefined;
+  const named = () => journalled ??= namedObjects(database, rows);
   return {
     transaction: pending,
     operations,
     files: rows.flatMap((file) => attempt<ReportedFile[]>(file.path, [], () => [describe(context, pool, file)])),
-    database: attempt<readonly string[]>("database", [], () => inconsistencies(database, pending, operations)),
-    strays: [...directories].flatMap((path) => attempt(path, [], () => straysIn(context, pool, rows, path))),
+    database: [
+      ...attempt<readonly string[]>("database", [], () => inconsistencies(database, pending, operations)),
+      ...attempt<readonly string[]>("audit log", [], () => auditLogBreak(pool)),
+    ],
+    strays: [...directories].flatMap((path) => attempt(path, [], () => straysIn(database, pool, named(), path))),
     retained: attempt<RecoveryReport["retained"]>("kept content", [], () => keptObjects(context, pool)),
     filesystems: attempt<RecoveryReport["filesystems"]>("file systems", [], () => fileSystems(pool, directories)),
     gaps,
   };
-}
-
-/**
- * Keeps a copy of a report below `STATE/reports` (T-INDET-07).
- *
- * @param transaction Id it is about; 0 when nothing is pending.
- * @param startedAt Milliseconds since the epoch, part of the name.
- * @returns Its name below the state directory, or `undefined` when it could not be saved: the report is shown anyway.
- */
-export function saveRecoveryReport(
-  state: Directory,
-  transaction: number,
-  startedAt: number,
-  text: string,
-): string | undefined {
-  const name = `recovery-${transaction}-${Math.floor(startedAt / 1000)}.json`;
-  try {
-    using reports = openOrCreateChild(state, REPORTS_DIRECTORY, REPORTS_MODE);
-    writeFileDurably(reports, name, new TextEncoder().encode(text), REPORT_MODE);
-    return `${REPORTS_DIRECTORY}/${name}`;
-  } catch {
-    return undefined; // FP-70: a caller without write access loses only the copy
-  }
 }
 
 function describe(context: TransactionContext, pool: DirectoryPool, file: JournalFile): ReportedFile {
@@ -170,21 +149,36 @@ function inconsistencies(
   return found;
 }
 
+/** Where the chain of the audit log does not hold (A-LOG-10); a record that disagrees, though no row. */
+function auditLogBreak(pool: DirectoryPool): readonly string[] {
+  const directory = pool.open(AUDIT_DIRECTORY);
+  const broken = directory === undefined ? undefined : walkAuditLog(directory);
+  if (broken === undefined) return [];
+  const { file, line, found } = broken;
+  return [`${AUDIT_DIRECTORY}/${file}: the chain breaks at line ${line} (${found})`];
+}
+
+/** Objects that a journal row names. */
+function namedObjects(database: Database, rows: readonly JournalFile[]): ReadonlySet<string | undefined> {
+  return new Set([
+    ...rows.flatMap((row) => [row.stagedPath, row.backupPath]),
+    ...displacedFiles(database).map(({ keptAt }) => keptAt),
+  ]);
+}
+
 function straysIn(
-  context: TransactionContext,
+  database: Database,
   pool: DirectoryPool,
-  rows: readonly JournalFile[],
+  named: ReadonlySet<string | undefined>,
   path: string,
 ): RecoveryReport["strays"] {
   const directory = pool.open(path);
   if (directory === undefined) return [];
-  const named = new Set(rows.flatMap((row) => [row.stagedPath, row.backupPath]));
-  const displaced = new Set(displacedFiles(context.database).map(({ keptAt }) => keptAt));
   return directory.list().names.flatMap((name) => {
     const match = STRAY_REGEXP.exec(name);
     if (match === null) return [];
     const place = childPath(path, name);
-    const isNamed = named.has(place) || displaced.has(place) || readOwners(context.database, place).length > 0;
+    const isNamed = named.has(place) || readOwners(database, place).length > 0;
     return [{ path: place, transaction: match[1] === undefined ? undefined : Number(match[1]), isNamed }];
   });
 }

@@ -66,6 +66,27 @@ Deno.test("T-RECOV-05, T-RECOV-06, T-INDET-01…T-INDET-12, C-RECOVER-01…C-REC
     assert.equal(saved.length, 1);
     const status = Deno.lstatSync(`${world.root}/var/lib/peipkg/reports/${saved[0]}`);
     assert.equal((status.mode ?? 0) & 0o777, 0o600);
+    const parent = Deno.lstatSync(`${world.root}/var/lib/peipkg/reports`);
+    assert.equal((parent.mode ?? 0) & 0o777, 0o700);
+
+    // Where no copy can be kept, the report is printed all the same.
+    await Deno.remove(`${world.root}/var/lib/peipkg/reports`, { recursive: true });
+    await Deno.writeTextFile(`${world.root}/var/lib/peipkg/reports`, "");
+    const unsaved = await world.expect(["recover", "--report"]);
+    assert.match(unsaved.stdout, /T-ROLL-35/);
+    assert.doesNotMatch(unsaved.stdout, /saved as/);
+    await Deno.remove(`${world.root}/var/lib/peipkg/reports`);
+  });
+
+  await t.step("A-LOG-10: the report names the place where the audit log was tampered with", async () => {
+    const path = `${world.root}/var/log/peipkg/audit.jsonl`;
+    const log = await Deno.readTextFile(path);
+    await Deno.writeTextFile(path, `${log}edited by hand\n`);
+    const line = log.split("\n").length;
+    const { stdout } = await world.expect(["recover", "--report"]);
+    const told = `/var/log/peipkg/audit.jsonl: the chain breaks at line ${line} (unreadable-line)`;
+    assert.ok(stdout.includes(told), stdout);
+    await Deno.writeTextFile(path, log);
   });
 
   await t.step("T-RECOV-05, T-RECOV-02, C-RECOVER-02, T-ROLL-06: recover rolls back without a question", async () => {

@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { PeipkgError, SystemCallError } from "../../../core/errors.ts";
 import { readTransaction } from "../../../core/store/history.ts";
 import { pendingTransaction } from "../../../core/store/journal.ts";
-import { recoveryReport, saveRecoveryReport } from "../../../core/transaction/report.ts";
+import { recoveryReport } from "../../../core/transaction/report.ts";
 import { acceptState, resolveIndeterminate } from "../../../core/transaction/resolution.ts";
-import { CHANGING_CALLS, FaultControl } from "../../support/fault_root.ts";
+import { FaultControl } from "../../support/fault_root.ts";
 import { type PackageSpec, World } from "./world.ts";
 
 const spec = (version: string, text: string): PackageSpec => ({
@@ -146,20 +146,6 @@ Deno.test("T-INDET-06, T-INDET-05: the report names what is found, the row that 
   assert.deepEqual(report.database, []);
   assert.equal(report.filesystems.length, 1);
   assert.deepEqual([world.tree({ inodes: true }), world.rows()], before);
-});
-
-Deno.test("T-INDET-07, FP-70: a copy of the report is kept private, or left out silently", async () => {
-  using world = await interrupted();
-  assert.equal(saveRecoveryReport(world.state, 2, 1_767_323_045_000, "{}"), "reports/recovery-2-1767323045.json");
-  const node = world.fileSystem.node("/var/lib/peipkg/reports/recovery-2-1767323045.json");
-  assert.equal(node?.mode, 0o600);
-  assert.equal(world.fileSystem.node("/var/lib/peipkg/reports")?.mode, 0o700);
-  world.control(
-    new FaultControl((_n, call, path) => {
-      if (CHANGING_CALLS.has(call)) throw new SystemCallError("EACCES", call, path);
-    }),
-  );
-  assert.equal(saveRecoveryReport(world.state, 2, 1_767_323_046_000, "{}"), undefined);
 });
 
 Deno.test("FP-60, T-ROLL-03, T-ROLL-08: a rollback that is refused too is reported with its cause", async () => {
