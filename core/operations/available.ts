@@ -9,7 +9,7 @@ import type { Architecture } from "../identity/architecture.ts";
 import type { PackageName } from "../identity/package_name.ts";
 import type { Version } from "../identity/version.ts";
 import { type AcquiredPackage, acquirePackages, type AcquireRequest } from "../repository/acquire.ts";
-import { checkCatalogue, verifyCachedIndex } from "../repository/cache.ts";
+import { verifyCachedIndex } from "../repository/cache.ts";
 import { isUnsigned } from "../repository/documents.ts";
 import { ageError, type AgeFinding, findAgeProblem } from "../repository/freshness.ts";
 import type { Recorded } from "../repository/refresh.ts";
@@ -279,29 +279,6 @@ function unavailable(handle: string, cause: PeipkgError): PeipkgError {
     cause,
     hint: `run "peipkg refresh ${handle}", or disable or remove the repository`,
   });
-}
-
-/**
- * The repositories a reading command may show, by the light check of R-CACHE-07; others are left out with a warning.
- *
- * @see R-CACHE-05, R-CACHE-06, C-SEARCH-03
- */
-export function listReadable(access: RepositoryAccess): readonly AvailableRepository[] {
-  const found: AvailableRepository[] = [];
-  for (const configuration of configuredRepositories(access)) {
-    if (!configuration.enabled) continue;
-    const { handle } = configuration;
-    try {
-      const { state, catalogue } = readRecorded(access, handle, "active");
-      if (state === undefined) throw untrustedError(handle);
-      checkCatalogue(state, catalogue, isUnsigned(configuration), access.startedAt);
-      found.push({ configuration, state });
-    } catch (error) {
-      if (!(error instanceof PeipkgError)) throw error;
-      warnAll(access, [{ rule: "W_REPO_SKIPPED", text: `repository "${handle}" was left out: ${error.message}` }]);
-    }
-  }
-  return found;
 }
 
 /** A planned package as the plan names it. */

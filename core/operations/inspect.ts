@@ -9,6 +9,7 @@ import { nearHint } from "../identity/near_name.ts";
 import { compareBytes } from "../identity/safe_path.ts";
 import { compareVersions, parseVersion } from "../identity/version.ts";
 import { checkCatalogue } from "../repository/cache.ts";
+import { isUnsigned } from "../repository/documents.ts";
 import { readEntryDetails } from "../repository/index.ts";
 import { meets } from "../resolver/satisfaction.ts";
 import { whyInstalled as findChains, type WhyLink } from "../resolver/why.ts";
@@ -165,10 +166,10 @@ export function searchCatalogue(
 ): readonly AvailablePackage[] {
   const repositories = chooseRepositories(workspace, filters.repositories ?? []);
   return workspace.read((database) => {
+    const usable = usableRepositories(workspace, database, repositories);
     if (database === undefined) return [];
     const found: AvailablePackage[] = [];
-    for (const repository of repositories) {
-      if (!isUsable(workspace, database, repository)) continue;
+    for (const repository of usable) {
       for (const item of findOffers(database, repository.handle, term, filters, profileOf(workspace))) {
         const available = describeOffer(database, item, profileOf(workspace));
         if (filters.installed === undefined || filters.installed === (available.installedVersion !== undefined)) {
@@ -205,6 +206,7 @@ export function explainInstalled(workspace: Workspace, name: string, all: boolea
 export function statistics(workspace: Workspace): Statistics {
   const repositories = chooseRepositories(workspace, []);
   return workspace.read((database) => {
+    const usable = usableRepositories(workspace, database, repositories);
     const listed = database === undefined ? [] : readPackageListing(database);
     const automatic = listed.filter(({ reason }) => reason === "dependency").length;
     return {
@@ -215,9 +217,9 @@ export function statistics(workspace: Workspace): Statistics {
         sizeInstalledBytes: listed.reduce((sum, { sizeInstalledBytes }) => sum + sizeInstalledBytes, 0),
         cacheSizeBytes: downloadedBytes(workspace),
       },
-      repositories: database === undefined ? [] : repositories
-        .filter((repository) => isUsable(workspace, database, repository))
-        .map(({ handle }) => ({ name: handle, ...offeredTotals(database, handle) })),
+      repositories: database === undefined
+        ? []
+        : usable.map(({ handle }) => ({ name: handle, ...offeredTotals(database, handle) })),
     };
   });
 }
@@ -274,20 +276,38 @@ export function chooseRepositories(
   return handles.length === 0 ? enabled : enabled.filter(({ handle }) => handles.includes(handle));
 }
 
-/** C-SEARCH-03: unlike a change, a search goes on without a repository it cannot use. */
-export function isUsable(workspace: Workspace, database: Database, repository: RepositoryConfiguration): boolean {
-  const { handle, signaturePolicy, trustAnchors } = repository;
-  const isUnsigned = signaturePolicy === "optional" && trustAnchors.length === 0;
-  try {
-    const state = readRepositoryState(database, handle);
-    if (state === undefined) throw new PeipkgError("untrusted", "its trust ceremony has not run");
-    checkCatalogue(state, readCatalogue(database, handle, "active"), isUnsigned, workspace.startedAt);
-    return true;
-  } catch (error) {
-    if (!(error instanceof PeipkgError) || error.code === "database") throw error;
-    workspace.warn({ rule: "W_REPO_SKIPPED", text: `repository "${handle}" is skipped: ${error.message}` });
-    return false;
+/**
+ * Those whose catalogue may be read. Unlike a change, a query goes on without the others, with a warning each.
+ *
+ * @see C-SEARCH-03, R-CACHE-05, R-CACHE-06
+ */
+export function usableRepositories(
+  workspace: Workspace,
+  database: Database | undefined,
+  repositories: readonly RepositoryConfiguration[],
+): readonly RepositoryConfiguration[] {
+  return repositories.filter((repository) => {
+    try {
+      checkUsable(workspace, database, repository);
+      return true;
+    } catch (error) {
+      if (!(error instanceof PeipkgError) || error.code === "database") throw error;
+      workspace.warn({
+        rule: "W_REPO_SKIPPED",
+        text: `repository "${repository.handle}" is skipped: ${error.message}`,
+      });
+      return false;
+    }
+  });
+}
+
+function checkUsable(workspace: Workspace, database: Database | undefined, repository: RepositoryConfiguration): void {
+  const state = database === undefined ? undefined : readRepositoryState(database, repository.handle);
+  if (database === undefined || state === undefined) {
+    throw new PeipkgError("untrusted", "its trust ceremony has not run");
   }
+  const catalogue = readCatalogue(database, repository.handle, "active");
+  checkCatalogue(state, catalogue, isUnsigned(repository), workspace.startedAt);
 }
 
 /** What one repository offers, by name, then newest version. */

@@ -1,5 +1,6 @@
 /** Orphans: packages whose origin can no longer be trusted for them (R-ORPH-01). */
 import { readRepositoryFiles, type RepositoryFile } from "../config/repo_file.ts";
+import { isUnsigned } from "../repository/documents.ts";
 import { hasAcceptableKey } from "../repository/trust.ts";
 import type { RepositoryRank } from "../resolver/problem.ts";
 import type { Database } from "../store/database.ts";
@@ -51,10 +52,7 @@ function readConfigured(workspace: Workspace): readonly RepositoryFile[] {
 /** Configured, and in unsigned mode or with a key that may still verify; a broken file leaves the recorded keys. */
 function canBeTrusted(file: RepositoryFile | undefined, database: Database, origin: string, now: number): boolean {
   if (file === undefined) return false;
-  if (file.kind === "valid") {
-    const { signaturePolicy, trustAnchors } = file.configuration;
-    if (signaturePolicy === "optional" && trustAnchors.length === 0) return true;
-  }
+  if (file.kind === "valid" && isUnsigned(file.configuration)) return true;
   const state = readRepositoryState(database, origin);
   return state !== undefined && hasAcceptableKey(state, now);
 }

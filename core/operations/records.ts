@@ -19,9 +19,9 @@ import {
   chooseRepositories,
   describeOffer,
   findOffers,
-  isUsable,
   profileOf,
   requiredBy,
+  usableRepositories,
 } from "./inspect.ts";
 import { InstalledSet, readInstalledManifest } from "./installed_set.ts";
 import { LibraryReader } from "./libraries.ts";
@@ -116,15 +116,16 @@ export function offeredRecords(
     for (const operand of operands) answered.add(operand);
     return names.length === 0 || operands.length > 0;
   };
-  const records = workspace.read((database) =>
-    database === undefined ? [] : repositories
-      .filter((repository) => isUsable(workspace, database, repository))
+  const records = workspace.read((database) => {
+    const usable = usableRepositories(workspace, database, repositories);
+    if (database === undefined) return [];
+    return usable
       .flatMap(({ handle }) =>
         findOffers(database, handle, "*", { ...CURRENT, allVersions: scope.allVersions }, profileOf(workspace))
       )
       .filter(({ name }) => isChosen(name))
-      .map((item) => new Offered(workspace, database, item))
-  );
+      .map((item) => new Offered(workspace, database, item));
+  });
   const missing = names.find((operand) => !answered.has(operand));
   if (missing === undefined) return records;
   throw new PeipkgError("unresolvable", `no repository offers a package named "${missing}"`, {

@@ -1,5 +1,6 @@
 /** What an operator sees of repositories: adding, listing, refreshing, their age, their loss, and weakened settings. */
 import assert from "node:assert/strict";
+import { DatabaseSync } from "node:sqlite";
 import { recordedTerminal } from "../cli/support/recorded_terminal.ts";
 import type { CliResult } from "../support/cli.ts";
 import { type PackageSpec, World } from "../support/e2e_world.ts";
@@ -189,6 +190,30 @@ Deno.test("R-TRANS-04, C-PROMPT-03, C-AUTH-04, C-AUTH-05, C-AUTH-06: a weakened 
   await world.expect(["refresh"]);
   const log = await Deno.readTextFile(`${world.root}/var/log/peipkg/audit.jsonl`);
   assert.match(log, /config-change/);
+});
+
+Deno.test("R-CACHE-06, C-SEARCH-03, R-RM-03: queries say what they skip, cleaning forgets a file that was deleted", async () => {
+  await using world = await begin();
+  await world.publish([TOOL]);
+  await Deno.mkdir(`${world.root}/conf/peipkg`, { recursive: true });
+  const file = `${world.root}/conf/peipkg/main.repo`;
+  await Deno.writeTextFile(file, `base_url = "file://${world.repository()}"\ntrust_anchors = ["${world.anchor}"]\n`);
+  for (const args of [["search", "tool"], ["stats"]]) { // nothing was ever written to this root
+    const { stderr } = await world.peipkg(args);
+    assert.match(stderr, /warning: repository "main" is skipped: its trust ceremony has not run/, args.join(" "));
+  }
+  await world.expect(["refresh"]);
+  const recorded = () => {
+    using database = new DatabaseSync(`${world.root}/var/lib/peipkg/db.sqlite`, { readOnly: true });
+    return database.prepare("SELECT name FROM repository").all().map(({ name }) => name);
+  };
+  await world.expect(["clean"]);
+  assert.deepEqual(recorded(), ["main"]);
+  await Deno.remove(file);
+  await world.expect(["clean", "--dry-run"]);
+  assert.deepEqual(recorded(), ["main"]);
+  await world.expect(["clean"]);
+  assert.deepEqual(recorded(), []);
 });
 
 Deno.test("C-EXPORT-01, C-EXPORT-02: a list brings another root to the same packages", async () => {

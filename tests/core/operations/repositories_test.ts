@@ -2,7 +2,8 @@ import { strict as assert } from "node:assert";
 import { PeipkgError } from "../../../core/errors.ts";
 import { acceptConfigurations } from "../../../core/operations/accepted_configuration.ts";
 import { cleanCache } from "../../../core/operations/clean.ts";
-import { listReadable, loadAvailable, pendingWeakenings } from "../../../core/operations/available.ts";
+import { loadAvailable, pendingWeakenings } from "../../../core/operations/available.ts";
+import { statistics } from "../../../core/operations/inspect.ts";
 import { configuredRepositories, refreshRepositories } from "../../../core/operations/refresh.ts";
 import {
   commitRepositoryAdd,
@@ -197,11 +198,11 @@ Deno.test("R-ADD-12, R-REFRESH-01, C-REPO-08, C-CONF-22, R-CACHE-06: a hand-writ
     `base_url = "${BASE}"\ntrust_anchors = ["${scene.anchor}"]\n`,
   );
   assert.equal(await scene.load(), "E_REPO_UNTRUSTED");
-  assert.deepEqual(listReadable(scene.world.open()), []);
+  assert.deepEqual(statistics(scene.world.open()).repositories, []);
   assert.ok(scene.world.takeWarnings().includes("W_REPO_SKIPPED"));
   assert.equal(await scene.refresh(), "refreshed");
   assert.equal(await scene.load(), "ok");
-  assert.deepEqual(listReadable(scene.world.open()).map((item) => item.configuration.handle), ["main"]);
+  assert.deepEqual(statistics(scene.world.open()).repositories.map(({ name }) => name), ["main"]);
   const [listing] = listRepositories(scene.world.open());
   assert.ok(
     listing?.kind === "valid" && listing.trusted && !listing.stale && listing.packages === 2 &&
@@ -360,7 +361,7 @@ Deno.test("R-CACHE-02, R-CACHE-03, R-CACHE-04, R-CACHE-05: a cache that was tamp
   for (const [index, spoil] of damage.entries()) {
     spoil();
     assert.equal(await scene.load({ dryRun: true }), "E_REPO_UNAVAILABLE", `damage ${index}`);
-    assert.deepEqual(listReadable(world.open()).length, 1); // R-CACHE-07: reading commands trust the rows
+    assert.equal(statistics(world.open()).repositories.length, 1); // R-CACHE-07: reading commands trust the rows
     assert.equal(await scene.load(), "ok", `damage ${index}`);
     assert.deepEqual(Deno.readFileSync(cache), good);
   }
