@@ -1,7 +1,7 @@
 import { strict as assert } from "node:assert";
 import { PeipkgError } from "../../../core/errors.ts";
 import { openSigningKey, readPrivateKey, readPublicKey } from "../../../core/format/keys.ts";
-import { createKeyFiles } from "../../../core/publish/keygen.ts";
+import { generateKey } from "../../../core/operations/key_files.ts";
 import { readPreviousBundle, writeBundle } from "../../../core/publish/bundle.ts";
 import { hashFile, openByteSource } from "../../../core/repository/byte_source.ts";
 import { RepositoryTree, writeDescriptor } from "../../../core/publish/repository_tree.ts";
@@ -289,18 +289,18 @@ Deno.test("C-RTOOL-04: --out publishes a copy and leaves the source alone", asyn
   );
 });
 
-Deno.test("C-RTOOL-01: createKeyFiles() writes an owner-only key, its public half, and overwrites nothing", async () => {
+Deno.test("C-RTOOL-01: generateKey() writes an owner-only key, its public half, and overwrites nothing", async () => {
   using scene = await begin();
-  const { repository, world } = scene;
+  const { world } = scene;
   for (const raw of [false, true]) {
     const path = `${world.rootPath}/key-${raw}`;
-    const fingerprint = await createKeyFiles(repository.context, { path, raw });
+    const fingerprint = await generateKey(world.session, path, raw);
     const key = await openSigningKey(readPrivateKey(Deno.readFileSync(path)));
     assert.equal(key.fingerprint, fingerprint);
     assert.deepEqual(readPublicKey(Deno.readFileSync(`${path}.pub`)), key.publicKey);
     assert.equal((Deno.statSync(path).mode ?? 0) & 0o777, 0o600);
     await assert.rejects(
-      createKeyFiles(repository.context, { path }),
+      generateKey(world.session, path, false),
       (error) => error instanceof PeipkgError && error.code === "exists",
     );
   }
