@@ -1,5 +1,6 @@
 /** Producing and examining package files: what `peipkg-build` does, as library functions. */
 import { PeipkgError, ruleError, type Warning } from "../errors.ts";
+import { formatPackageFileName } from "../identity/package_file_name.ts";
 import { LIMITS } from "../format/limits.ts";
 import type { Manifest } from "../format/manifest.ts";
 import { packPackage, parseManifestDraft } from "../format/pack.ts";
@@ -67,7 +68,7 @@ export async function packTree(session: Session, request: PackRequest): Promise<
   const draft = parseManifestDraft(bytes, request.layout, request.timestamp);
   const { signKey } = request;
   const signingKey = signKey === undefined ? undefined : await readSigningKey(session, signKey, request.allowLooseKey);
-  const fileName = `${draft.name}_${draft.version.raw}_${draft.architecture}.peipkg`;
+  const fileName = formatPackageFileName(draft.name, draft.version.raw, draft.architecture);
   const path = isNamedDirectory(session, request.out) ? `${request.out.replace(/\/$/, "")}/${fileName}` : request.out;
   using tree = openNamedRoot(session, request.staged);
   const entries = readTree(tree);

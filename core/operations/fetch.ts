@@ -3,6 +3,7 @@
  * verify them, into a directory or the package cache.
  */
 import type { ByteSource } from "../format/package_file.ts";
+import { formatPackageFileName } from "../identity/package_file_name.ts";
 import { PeipkgError, RULE_REASONS, type UnresolvableReason } from "../errors.ts";
 import { hostPath } from "../config/layout.ts";
 import { createNamedDirectory, isNamedDirectory, openNamedDirectory, writeNamedFile } from "./named_files.ts";
@@ -236,7 +237,7 @@ function holds(directory: Directory, name: string, hash: string): boolean {
 }
 
 function fileName({ name, version, architecture }: CandidateIdentity): string {
-  return `${name}_${version.raw}_${architecture}.peipkg`;
+  return formatPackageFileName(name, version.raw, architecture);
 }
 
 function report(workspace: Workspace, item: CandidateIdentity, path: string, isKept: boolean): FetchedFile {

@@ -12,6 +12,7 @@ import { JsonFields, writeDocument } from "../format/json_writer.ts";
 import { readPublicKey, type SigningKey, writePublicKeyPem } from "../format/keys.ts";
 import { relationFields } from "../format/manifest_writer.ts";
 import { openOrCreateDirectory, readSmallFile, writeFileDurably } from "../fs/durable.ts";
+import { formatPackageFileName } from "../identity/package_file_name.ts";
 import { compareBytes } from "../identity/safe_path.ts";
 import { type Descriptor, type DescriptorKey, parseDescriptor } from "../repository/descriptor.ts";
 import { type Index, parseIndex, readEntryDetails } from "../repository/index.ts";
@@ -54,7 +55,7 @@ export function indexFile(kind: IndexKind): string {
 
 /** Path of a package file (section 6). */
 export function packageFile(name: string, version: string, architecture: string): string {
-  return `p/${name}/${version}/${name}_${version}_${architecture}.peipkg`;
+  return `p/${name}/${version}/${formatPackageFileName(name, version, architecture)}`;
 }
 
 /** A repository's directory. */
