@@ -514,8 +514,3 @@ export class SystemCallError extends Error {
 export function excerpt(text: string, characters = 160): string {
   return text.length <= characters ? text : `${text.slice(0, characters)}…`;
 }
-
-/** Marks a `switch` over a closed union as exhaustive. */
-export function unreachable(value: never): never {
-  throw new PeipkgError("internal", `unexpected value ${JSON.stringify(value)}`);
-}

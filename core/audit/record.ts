@@ -143,9 +143,6 @@ export interface RecordContext {
   readonly operator: AuditMap;
 }
 
-/** The type set of A-EVENT-24. */
-export type AuditType = AuditEvent["type"];
-
 const PAYLOAD_VERSION = 1;
 const DETAIL_BYTES = 1024;
 const SHORT_DETAIL_BYTES = 256;

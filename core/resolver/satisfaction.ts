@@ -1,7 +1,6 @@
 /** When one package meets a relation of another: the single test behind dependencies, conflicts and replaces. */
 import { type Architecture, matchesQualifierAny } from "../identity/architecture.ts";
 import { satisfiesConstraint } from "../identity/constraint.ts";
-import { compareVersions } from "../identity/version.ts";
 import type { Candidate, PackageFacts, RelationEntry } from "./problem.ts";
 
 /** How a package meets an entry. */
@@ -61,9 +60,4 @@ export function handleOf(candidate: Candidate): string | undefined {
 /** Rank of a candidate's origin, lower is stronger; a local file's is 0 (S-LOCAL-02). */
 export function priorityOf(candidate: Candidate): number {
   return candidate.origin.kind === "local-file" ? 0 : candidate.origin.priority;
-}
-
-/** Whether two packages have versions that compare equal. */
-export function sameVersion(a: PackageFacts, b: PackageFacts): boolean {
-  return compareVersions(a.version, b.version) === 0;
 }

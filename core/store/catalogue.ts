@@ -184,11 +184,6 @@ function isStored(row: Row, item: NewCataloguePackage): boolean {
     row.url === item.url && row.description === item.description && row.entry === item.entry;
 }
 
-/** Deletes one cached index, inside a write transaction. */
-export function removeCatalogue(database: Database, repository: string, kind: CatalogueKind): void {
-  database.statement("DELETE FROM catalogue WHERE repository = ? AND kind = ?").run(repository, kind);
-}
-
 /** Moves a catalogue to another signer without touching its packages (R-FRESH-03), inside a write transaction. */
 export function writeCatalogueSigner(
   database: Database,

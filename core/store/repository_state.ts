@@ -167,12 +167,6 @@ export function writeAccepted(database: Database, name: string, accepted: Accept
   database.statement("UPDATE repository SET accepted_config = ? WHERE name = ?").run(renderAccepted(accepted), name);
 }
 
-/** Raises the archive floor (R-ARC-06), inside a write transaction. */
-export function writeArchiveFloor(database: Database, name: string, floor: Floor): void {
-  database.statement("UPDATE repository SET archive_version = ?, archive_generated = ? WHERE name = ?")
-    .run(floor.indexVersion, floor.generatedAt ?? null, name);
-}
-
 /**
  * Deletes keys, floors, revocations and catalogues of a repository, inside a write transaction (R-RM-01).
  *

@@ -85,9 +85,6 @@ export const BACKUP_MISMATCH: DecisionRow = row(
   "RECOVERY_BACKUP_MISMATCH",
 );
 
-/** What stage B does, whatever the operation (T-ROLL-20 to T-ROLL-22). */
-export const STAGING_ROWS = { staged: "T-ROLL-20", backup: "T-ROLL-21", final: "T-ROLL-22" } as const;
-
 /** Looks a situation up in the table of phase `applying`. */
 export function decideRestoration(
   action: FileAction,
