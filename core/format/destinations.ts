@@ -71,8 +71,8 @@ const LOOSE_ROOTS: Readonly<Record<Profile, readonly string[]>> = {
   late: looseRoots("late"),
 };
 
-/** F-DROP-01 */
-const DROPIN_NAMES = [
+/** Names of the built-in drop-in directories (F-DROP-01, A-DROPIN-01). */
+export const DROPIN_NAMES: readonly string[] = [
   "ld.so.conf.d",
   "profile.d",
   "sudoers.d",

@@ -3,32 +3,23 @@
  * section 8). Everything found wrong is gathered, so that the operator sees every path at once.
  */
 import { type ErrorRule, type PathDetail, type PeipkgError, ruleError } from "../errors.ts";
+import { DROPIN_NAMES } from "../format/destinations.ts";
 import type { Directory, FileStatus } from "../system.ts";
 import type { ContentReader } from "./config_files.ts";
 import type { ContentEntry, ContentSource } from "./input.ts";
 import { baseName, isBelow, parentPath } from "./names.ts";
 
 /** Reserved in every root (T-COLL-15). */
-export const RESERVED_PATHS: readonly string[] = ["/var/lib/peipkg", "/conf/peipkg", "/var/log/peipkg"];
+const RESERVED_PATHS: readonly string[] = ["/var/lib/peipkg", "/conf/peipkg", "/var/log/peipkg"];
 /** A component that is reserved wherever it appears (T-RETAIN-03). */
 export const RETAINED_COMPONENT = ".peipkg-retained";
 const RETAINED_REGEXP = /\/\.peipkg-retained(?:\/|$)/;
 
 /** Protected drop-in directories (A-DROPIN-01); configuration adds to them, never takes away (A-DROPIN-02). */
-export const DROPIN_DIRECTORIES: readonly string[] = [
-  "ld.so.conf.d",
-  "profile.d",
-  "sudoers.d",
-  "cron.d",
-  "cron.daily",
-  "cron.hourly",
-  "cron.weekly",
-  "cron.monthly",
-  "sysctl.d",
-  "modules-load.d",
-  "modprobe.d",
-  "binfmt.d",
-].flatMap((name) => [`/etc/${name}`, `/usr/etc/${name}`]);
+const DROPIN_DIRECTORIES: readonly string[] = DROPIN_NAMES.flatMap((name) => [
+  `/etc/${name}`,
+  `/usr/etc/${name}`,
+]);
 
 /** Names a scanning loader would pick up under any suffix (T-STAGE-07, T-COLL-11). */
 const LIBRARY_REGEXP = /^(?:lib.*\.so|ld-.*\.so)/;
