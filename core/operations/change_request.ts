@@ -5,8 +5,8 @@
 import type { ElevatedAction, ErrorRule, UnresolvableReason, Warning } from "../errors.ts";
 import type { PackageName } from "../identity/package_name.ts";
 import type { Rejection } from "../resolver/derivation.ts";
-import type { Authorisation, Plan } from "../resolver/plan.ts";
-import type { DescriptorNotice } from "../transaction/input.ts";
+import type { Plan } from "../resolver/plan.ts";
+import type { DescriptorNotice, Evidence, TransactionAnswer, TransactionQuestion } from "../transaction/input.ts";
 import type { ChangeInputs } from "./change_inputs.ts";
 
 /** An operand of `install`: a name, an exact version of it, or a package file named literally. */
@@ -200,37 +200,13 @@ export interface RejectedChange {
 }
 
 /** An elevated action that was answered yes, with the exact statement shown (A-AUTH-07). */
-export interface AuthorisationEvidence {
+export interface AuthorisationEvidence extends Evidence {
   readonly action: ElevatedAction;
-  readonly subject: string;
-  readonly statement: string;
-  readonly method: "tty" | "driven" | "flag";
-  /** `PreparedChange.digest` of the plan the action belongs to; absent outside a plan. */
-  readonly planDigest?: string;
 }
 
 /** A question that can only be asked under the lock (T-COMMIT-04). */
-export type LateQuestion =
-  | { readonly kind: "modified"; readonly package: string; readonly path: string }
-  | {
-    readonly kind: "authorise";
-    readonly action: ElevatedAction;
-    readonly subject: string;
-    readonly data: Readonly<Record<string, string>>;
-    /** Lines to show first, unescaped (readable security descriptor). */
-    readonly display: readonly string[];
-    /** Every action of the same transaction that needs a yes: named together where nobody can be asked (C-AUTH-04). */
-    readonly pending?: readonly Authorisation[];
-  };
-
-export type LateAnswer =
-  | { readonly kind: "modified"; readonly decision: "remove" | "keep" | "abort" | "unavailable" }
-  /** `unavailable`: no terminal, so the operation fails closed. */
-  | {
-    readonly kind: "authorise";
-    readonly answer: "yes" | "no" | "unavailable";
-    readonly evidence?: AuthorisationEvidence;
-  };
+export type LateQuestion = TransactionQuestion;
+export type LateAnswer = TransactionAnswer;
 
 /** The operator's answers to everything `PreparedChange` asks. */
 export interface ChangeAnswers {

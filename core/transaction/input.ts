@@ -140,6 +140,7 @@ export interface Evidence {
   readonly subject: string;
   readonly statement: string;
   readonly method: "tty" | "driven" | "flag";
+  /** Digest of the plan the action belongs to; absent outside a plan. */
   readonly planDigest?: string;
 }
 
@@ -151,13 +152,16 @@ export type TransactionQuestion =
     readonly action: ElevatedAction;
     readonly subject: string;
     readonly data: Readonly<Record<string, string>>;
+    /** Lines to show first, unescaped (readable security descriptor). */
     readonly display: readonly string[];
-    /** Every action of this transaction that needs a yes, this one included. */
+    /** Every action of this transaction that needs a yes, this one included: named together where nobody can be
+     * asked (C-AUTH-04). */
     readonly pending?: readonly Authorisation[];
   };
 
 export type TransactionAnswer =
   | { readonly kind: "modified"; readonly decision: "remove" | "keep" | "abort" | "unavailable" }
+  /** `unavailable`: no terminal, so the operation fails closed. */
   | { readonly kind: "authorise"; readonly answer: "yes" | "no" | "unavailable"; readonly evidence?: Evidence };
 
 /** Reports one closed transaction to the audit sinks; false when an event could not be written (A-EVENT-23). */
