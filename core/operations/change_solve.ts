@@ -144,6 +144,7 @@ function installRequests(
     kind: "install-file",
     file: file.candidate,
     automatic,
+    reinstall: request.reinstall,
   }));
   const names = request.targets.flatMap((target): readonly Request[] => {
     if (target.kind === "file") return [];

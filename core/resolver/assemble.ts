@@ -116,8 +116,9 @@ function reasonAfter(
 function wishedReason(goal: Goal, former: InstalledPackage | undefined): InstallReason | undefined {
   switch (goal.kind) {
     case "install":
-    case "file":
       return goal.automatic ? undefined : "explicit";
+    case "file":
+      return goal.automatic || goal.again ? undefined : "explicit"; // S-REASON-02: written again, it keeps its own
     case "restore":
       return goal.reason ?? former?.reason ?? "explicit";
     default:

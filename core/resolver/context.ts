@@ -40,6 +40,7 @@ export class Context {
     for (const request of problem.requests) {
       if (request.kind === "install-file") this.files.set(request.file.name, request.file);
       if (request.kind === "reinstall") this.#reinstalled.add(request.name);
+      if (request.kind === "install-file" && request.reinstall === true) this.#reinstalled.add(request.file.name);
       if (request.kind === "install" || request.kind === "downgrade" || request.kind === "restore") {
         this.requested.add(request.name);
       }

@@ -16,7 +16,14 @@ export type Goal =
     readonly version: ProvidedVersion | undefined;
     automatic: boolean;
   }
-  | { readonly kind: "file"; readonly name: string; readonly file: Candidate; readonly automatic: boolean }
+  | {
+    readonly kind: "file";
+    readonly name: string;
+    readonly file: Candidate;
+    readonly automatic: boolean;
+    /** It is installed at this version and written again all the same. */
+    readonly again: boolean;
+  }
   | { readonly kind: "reinstall"; readonly name: string }
   | { readonly kind: "downgrade"; readonly name: string; readonly version: Version }
   | {
@@ -109,8 +116,8 @@ export function isMet(goal: Goal, world: World): boolean {
       if (goal.version === undefined) return present !== undefined;
       return present !== undefined && isVersion(present.version, goal.version);
     case "file":
-      return present !== undefined &&
-        (present === goal.file || compareVersions(present.version, goal.file.version) === 0);
+      if (goal.again) return world.decided.has(goal.name);
+      return present !== undefined && compareVersions(present.version, goal.file.version) === 0; // S-LOCAL-03
     case "reinstall":
       return world.decided.has(goal.name);
     case "downgrade":
@@ -224,9 +231,10 @@ function mergeRequests(a: Request, b: Request, context: Context): Request | unde
   return a;
 }
 
-/** Whether an install by name could only mean the very file that was given. */
+/** Whether a request by name could only mean the very file that was given. */
 function denotes(request: Request, file: Candidate, context: Context): boolean {
-  return request.kind === "install" && context.named(file.name).some((candidate) => candidate.hash === file.hash);
+  return (request.kind === "install" || request.kind === "reinstall") &&
+    context.named(file.name).some((candidate) => candidate.hash === file.hash);
 }
 
 /** S-SEARCH-01: guards of a requested removal. */
@@ -246,7 +254,7 @@ function goalOf(name: string, request: Request, context: Context): Goal | Reques
     case "install":
       return { kind: "install", name, version: request.version, automatic: request.automatic === true };
     case "install-file":
-      return { kind: "file", name, file: request.file, automatic: request.automatic === true };
+      return fileGoal(name, request, context);
     case "reinstall":
       return { kind: "reinstall", name };
     case "restore":
@@ -259,6 +267,15 @@ function goalOf(name: string, request: Request, context: Context): Goal | Reques
     case "upgrade-all":
       return undefined;
   }
+}
+
+/** S-LOCAL-03: the installed version is met as it stands, unless it is to be written again. */
+function fileGoal(name: string, request: Extract<Request, { kind: "install-file" }>, context: Context): Goal {
+  const { file } = request;
+  const installed = context.installed(name);
+  const again = request.reinstall === true && installed !== undefined &&
+    compareVersions(installed.version, file.version) === 0;
+  return { kind: "file", name, file, automatic: request.automatic === true, again };
 }
 
 /** S-DOWN-01 */

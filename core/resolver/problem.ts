@@ -116,7 +116,13 @@ export type Request =
     /** Mark as automatic (`--auto`). */
     readonly automatic?: boolean;
   }
-  | { readonly kind: "install-file"; readonly file: Candidate; readonly automatic?: boolean }
+  | {
+    readonly kind: "install-file";
+    readonly file: Candidate;
+    readonly automatic?: boolean;
+    /** Write it again when it is installed at this version (`--reinstall`). */
+    readonly reinstall?: boolean;
+  }
   | { readonly kind: "reinstall"; readonly name: PackageName }
   | { readonly kind: "upgrade"; readonly name: PackageName }
   | { readonly kind: "upgrade-all"; readonly exclude?: readonly string[] }

@@ -12,7 +12,9 @@ export function shown(facts: PackageFacts): string {
 export function requestText(goal: Goal): string {
   switch (goal.kind) {
     case "file":
-      return `install ${goal.file.origin.kind === "local-file" ? goal.file.origin.path : goal.name}`;
+      return `${goal.again ? "reinstall" : "install"} ${
+        goal.file.origin.kind === "local-file" ? goal.file.origin.path : goal.name
+      }`;
     case "downgrade":
       return `downgrade ${goal.name} ${goal.version.raw}`;
     case "restore":

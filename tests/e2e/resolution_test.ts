@@ -213,6 +213,30 @@ Deno.test("S-LOCAL-01, S-PLAN-01: a local file is checked as a package, not as a
   assert.equal(detail.origin, "");
 });
 
+Deno.test("C-INSTALL-05, S-LOCAL-03: a file of the installed version is written again when asked to, and only then", async () => {
+  await using world = await prepare([pkg("app", "1.0"), pkg("lib", "1.0")]);
+  await world.expect(["install", "app", "--auto", "--yes"]);
+  const file = await world.pack(pkg("app", "1.0", { files: { "usr/share/app/v": "rebuilt\n" } }));
+  const content = () => Deno.readTextFile(`${world.root}/usr/share/app/v`);
+  assert.match((await world.expect(["install", file, "--auto", "--yes"])).stdout, /^nothing to do/);
+  assert.equal(await content(), "1.0\n");
+  const { stdout } = await world.expect(["install", "--reinstall", file, "--yes"]);
+  assert.deepEqual(operations(stdout), ["  reinstall  app 1.0-1  (local file)"]);
+  assert.equal(await content(), "rebuilt\n");
+  assert.deepEqual(await installed(world), ["app 1.0-1 automatic"]);
+  await Deno.writeTextFile(`${world.root}/usr/share/app/v`, "damaged\n");
+  await world.expect(["install", "--reinstall", file, "--yes"]);
+  assert.equal(await content(), "rebuilt\n");
+  await world.expect(["verify"]);
+  // a name beside a file is written again as well; a file of a package that is not installed is just installed
+  const lib = await world.pack(pkg("lib", "1.0"));
+  const both = await world.expect(["install", "--reinstall", "app", lib, "--yes"]);
+  assert.deepEqual(operations(both.stdout), ["  reinstall  app 1.0-1", "  install    lib 1.0-1  (local file)"]);
+  assert.equal(await content(), "1.0\n");
+  await world.expect(["lock", "lib"]);
+  assert.equal((await failure(world, ["install", "--reinstall", lib, "--yes"])).code, "locked");
+});
+
 Deno.test("S-DET-02, S-PLAN-03: the plan a dry run shows is the plan carried out", async () => {
   await using world = await prepare([
     pkg("app", "1.0", { dependencies: ["lib", "tool"], optional: ["extras"] }),

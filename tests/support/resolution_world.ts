@@ -212,7 +212,10 @@ function requestOf(text: string): Request {
   const [verb, name, version] = text.split(" ");
   if (verb === "upgrade" && name === undefined) return { kind: "upgrade-all" };
   if (name === undefined) throw new TypeError(`not a request: ${text}`);
-  if (name.startsWith("./")) return { kind: "install-file", file: candidateOf(text.slice("install ./".length)) };
+  if (name.startsWith("./")) {
+    const file = candidateOf(text.slice(`${verb} ./`.length));
+    return { kind: "install-file", file, reinstall: verb === "reinstall" };
+  }
   const packageName = parsePackageName(name);
   switch (verb) {
     case "install":

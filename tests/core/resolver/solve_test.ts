@@ -192,6 +192,15 @@ Deno.test("S-ELIG-04: solve() writes a reinstalled package again, and no other",
   assert.equal(rejectionOf({ ...world, request: "reinstall aa [held: aa]" }).rule, "E_HELD");
 });
 
+Deno.test("S-LOCAL-02, S-LOCAL-03: solve() writes a local file of the installed version when asked to, and only then", () => {
+  const world = { available: "aa 1.0@O; aa 2.0@O", installed: "aa 1.0@O" };
+  assert.equal(answerText(planOf({ ...world, request: "install ./aa 1.0" })), "nothing to do");
+  assert.equal(answerText(planOf({ ...world, request: "reinstall ./aa 1.0" })), "=aa 1.0 (local)");
+  assert.equal(answerText(planOf({ ...world, request: "reinstall ./aa 2.0" })), "↑aa 1.0→2.0 (local)");
+  assert.equal(answerText(planOf({ ...world, installed: "", request: "reinstall ./aa 1.0" })), "+aa 1.0 (local)");
+  assert.equal(rejectionOf({ ...world, request: "reinstall ./aa 1.0 [held: aa]" }).rule, "E_HELD");
+});
+
 Deno.test("S-ELIG-06, S-HOLD-01: solve() does not let a replacement take a held package", () => {
   const rejection = rejectionOf({
     available: "foo 1.0@O {r: bar}",
