@@ -263,7 +263,8 @@ const WHY_NOT: CommandSpec = {
   summary: "explain what keeps a package or version from being installed",
   description: [
     "Plans what install would do for the name or exact version, and for an installed package without a version what " +
-    "upgrade would, then says what stands in the way, or that nothing does. Nothing is fetched or changed.",
+    "upgrade would, then says what stands in the way, or that nothing does. Nothing is fetched or changed: the answer " +
+    "is that of the indexes last refreshed, whatever auto_refresh_hours says, and of the archive as last fetched.",
   ],
   operands: [{ label: "package[=version]", kind: "available" }],
   requirement: "exactly one package name is required",

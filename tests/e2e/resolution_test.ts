@@ -1,5 +1,6 @@
 /** What requests imply, through the real program: plans, reasons, locks, replacements, borders of trust, undo. */
 import assert from "node:assert/strict";
+import { DatabaseSync } from "node:sqlite";
 import { exists, type PackageSpec, World } from "../support/e2e_world.ts";
 import { runAtTerminal } from "../support/terminal.ts";
 
@@ -302,4 +303,21 @@ Deno.test("C-WHY-01, S-EXPL-01: why-not says what stands in the way, or that not
   const json = JSON.parse((await world.expect(["--json", "why-not", "app"])).stdout);
   assert.deepEqual([json.possible, json.code, json.reason], [false, "unresolvable", "unsatisfiable"]);
   await world.expect(["why-not", "./x.peipkg"], 2);
+});
+
+Deno.test("C-PLAN-06, R-AGE-06: why-not is a reading: an old index is warned of, and nothing is fetched", async () => {
+  await using world = await World.create();
+  await world.publish([pkg("app", "1.0")]);
+  const asked: string[] = [];
+  const server = world.serve("main", (path) => Promise.resolve(void asked.push(path)));
+  await world.addRepository(server.url);
+  await world.publish([pkg("app", "2.0")]);
+  asked.length = 0;
+  const database = new DatabaseSync(`${world.root}/var/lib/peipkg/db.sqlite`);
+  database.exec("UPDATE repository SET last_refresh_at = last_refresh_at - 100 * 86400");
+  database.close();
+  const { stdout, stderr } = await world.expect(["-o", "auto_refresh_hours=1", "why-not", "app"]);
+  assert.equal(stdout, "nothing prevents app 1.0-1; 1 package would change\n");
+  assert.match(stderr, /^peipkg: warning: .*"main": last refreshed 100d ago/m);
+  assert.deepEqual(asked, []);
 });
