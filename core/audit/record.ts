@@ -150,7 +150,7 @@ const MAX_SD_PATHS = 64;
 /** `login_uid` of a process that belongs to no login (A-OPER-02). */
 const NO_LOGIN = 4294967295;
 const USER_INFO_REGEXP = /\b([a-z][a-z0-9+.-]*:\/\/)[^/?#\s]*@/gi;
-/** Characters with no place in one line of text (C-ESC-02). */
+/** Characters with no place in one line of text (C-ESC-02); the edge escapes the same, and may not be imported here. */
 const ESCAPED_REGEXP =
   // deno-lint-ignore no-control-regex -- control characters are what is escaped
   /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\\]|[\ud800-\udfff]|[\u{e0000}-\u{e007f}]/gu;
@@ -289,6 +289,7 @@ function escapeText(text: string): string {
     const code = character.codePointAt(0) ?? 0;
     const short = { 9: "\\t", 10: "\\n", 13: "\\r" }[code];
     if (short !== undefined) return short;
+    if (code >= 0xdc80 && code <= 0xdcff) return `\\x${(code & 0xff).toString(16).toUpperCase()}`; // an ill-formed byte
     const hex = code.toString(16).toUpperCase();
     return code < 0x80 ? `\\x${hex.padStart(2, "0")}` : `\\u{${hex}}`;
   });

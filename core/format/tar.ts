@@ -10,6 +10,7 @@
  *    body of an extended header, which is capped.
  */
 import { type PeipkgError, ruleError } from "../errors.ts";
+import { decodeForeign } from "../identity/foreign_text.ts";
 import {
   BLOCK_BYTES,
   checkPaxSize,
@@ -244,6 +245,9 @@ function isAscii(bytes: Uint8Array): boolean {
   return true;
 }
 
+/** How much of a name that cannot be read is quoted. */
+const SHOWN_BYTES = 160;
+
 /** One decoder for all names: making one costs more than decoding a name. It holds no state between calls. */
 const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
@@ -251,7 +255,7 @@ function decode(bytes: Uint8Array, rule: "E_PATH_UTF8" | "E_SYMLINK_TARGET"): st
   try {
     return UTF8.decode(bytes);
   } catch {
-    const shown = new TextDecoder().decode(bytes.subarray(0, 160));
+    const shown = decodeForeign(bytes.subarray(0, SHOWN_BYTES));
     throw ruleError(rule, `cannot read archive: name "${shown}" is not valid UTF-8`);
   }
 }

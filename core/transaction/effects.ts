@@ -3,6 +3,7 @@
  * (transactions.md section 15). The set is closed; nothing a package says can run anything else (T-SIDE-01).
  */
 import type { Warning } from "../errors.ts";
+import { decodeForeign } from "../identity/foreign_text.ts";
 import type { Database } from "../store/database.ts";
 import { openSideEffects, recordSideEffect, type SideEffectName } from "../store/journal.ts";
 import type { Directory, RootDirectory, Session } from "../system.ts";
@@ -161,7 +162,7 @@ async function runOne(context: EffectsContext, due: DueEffect, warnings: Warning
       timeoutMilliseconds: TIME_LIMIT_MILLISECONDS,
     });
     if (result.status === 0) return { ...due, state: "done", detail: undefined };
-    const output = new TextDecoder().decode(result.output).trim();
+    const output = decodeForeign(result.output).trim();
     const ending = result.timedOut
       ? `no end within ${TIME_LIMIT_MILLISECONDS / 1000} s`
       : result.status === undefined

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { escapeBytes, escapeLines, escapeText, needsEscape, quote, renderJson } from "../../cli/escape.ts";
+import { escapeLines, escapeText, needsEscape, quote, renderJson } from "../../cli/escape.ts";
+import { decodeForeign } from "../../core/identity/foreign_text.ts";
 
 Deno.test("C-ESC-02: escapeText() escapes every class of character it must and no other", () => {
   const cases: readonly (readonly [string, string])[] = [
@@ -15,7 +16,7 @@ Deno.test("C-ESC-02: escapeText() escapes every class of character it must and n
     ["\u205f\u2060\u2069\u206a", "\u205f\\u{2060}\\u{2069}\u206a"],
     ["\ufeff", "\\u{FEFF}"],
     ["\u{e0000}\u{e0041}\u{e007f}\u{e0080}", "\\u{E0000}\\u{E0041}\\u{E007F}\u{e0080}"],
-    ["\ud800x", "\\xED\\xA0\\x80x"],
+    ["\ud800x\udcff", "\\u{D800}x\\xFF"],
   ];
   for (const [text, expected] of cases) assert.equal(escapeText(text), expected);
 });
@@ -38,7 +39,7 @@ Deno.test("C-ESC-02: escapeText() covers the whole range of each class", () => {
   }
 });
 
-Deno.test("C-ESC-02: escapeBytes() writes ill-formed UTF-8 bytes as hex", () => {
+Deno.test("C-ESC-02: escapeText() writes the bytes that decodeForeign() could not decode as hex", () => {
   const cases: readonly (readonly [readonly number[], string])[] = [
     [[0x61, 0xff, 0x62], "a\\xFFb"],
     [[0xc3, 0xa9], "é"],
@@ -53,7 +54,7 @@ Deno.test("C-ESC-02: escapeBytes() writes ill-formed UTF-8 bytes as hex", () => 
     [[0x0a], "\\n"],
     [[], ""],
   ];
-  for (const [bytes, expected] of cases) assert.equal(escapeBytes(Uint8Array.from(bytes)), expected);
+  for (const [bytes, expected] of cases) assert.equal(escapeText(decodeForeign(Uint8Array.from(bytes))), expected);
 });
 
 Deno.test("C-ESC-03: escapeLines() indents each line of a multi-line value", () => {
@@ -71,6 +72,21 @@ Deno.test("C-ESC-05: renderJson() escapes what JSON would let through", () => {
     '{"a":"\\u007f\\u009b\\u202e\\ufeff\\udb40\\udc41é🙂\\n\\\\"}',
   );
   assert.equal(renderJson({ a: [], b: undefined }, 2), '{\n  "a": []\n}');
+});
+
+Deno.test("C-ESC-05: renderJson() writes what is no character as the text a person would see", () => {
+  const cases: readonly (readonly [string, string])[] = [
+    [decodeForeign(Uint8Array.of(0x61, 0xff, 0x62)), "a\\xFFb"],
+    ["\ud800", "\\u{D800}"],
+    ["\\ud800 \\\\udcff", "\\ud800 \\\\udcff"], // backslashes that were text stay what they were
+    ["\\\udcff", "\\\\xFF"],
+    ["🙂", "🙂"],
+  ];
+  for (const [text, expected] of cases) {
+    const json = renderJson({ text }, 0);
+    assert.ok(json.isWellFormed() && !/[^\\]\\ud[89a-f]/.test(json), json);
+    assert.equal(JSON.parse(json).text, expected);
+  }
 });
 
 Deno.test("C-OUT-14: quote() escapes inside the quotes", () => {

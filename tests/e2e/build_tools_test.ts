@@ -187,6 +187,18 @@ Deno.test("C-BUILD-02, C-BUILD-03, F-VFY-11: hostile files are refused calmly, a
     }
   }));
 
+Deno.test("C-ESC-02, F-PATH-04: a name that is not UTF-8 is quoted byte by byte, for a person and in JSON", () =>
+  inDirectory(async (directory) => {
+    const patch = (block: Uint8Array) => block.set([0x2f, 0xc3, 0x28, 0xff, 0x1b, 0x5b], 3); // usr/\xC3(\xFF ESC [
+    const payload = [{ name: "usr/", type: "dir" }, { name: "usr/abcdef", content: "", patch }] as const;
+    await Deno.writeFile(`${directory}/x.peipkg`, await buildPackage({ payload, sign: false }));
+    const { status, stderr } = await build(directory, ["inspect", "x.peipkg"]);
+    assert.equal(status, 1);
+    assert.ok(stderr.includes('name "usr/\\xC3(\\xFF\\x1B[f" is not valid UTF-8'), stderr);
+    const json = await build(directory, ["--json", "inspect", "x.peipkg"]);
+    assert.ok(JSON.parse(json.stderr).error.message.includes('"usr/\\xC3(\\xFF\u001b[f"'), json.stderr);
+  }));
+
 Deno.test("F-NAME-01, F-VNAME-01, F-VER-01, F-ARCH-01, F-CON-01: the published names and versions through verify", () =>
   inDirectory(async (directory) => {
     const read = (name: string) =>

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { escapeText } from "../../../cli/escape.ts";
 import {
   type AuditEvent,
   buildPayload,
@@ -165,6 +166,22 @@ Deno.test("A-FIELD-07: detail is escaped and cut at a character within 1024 byte
   assert.ok(record.detail.startsWith("a\\x1B[31m\\n\\\\\\u{202E}é"));
   const bytes = new TextEncoder().encode(record.detail).length;
   assert.ok(bytes <= 1024 && bytes > 1020 && record.detail.endsWith("é"));
+});
+
+Deno.test("A-FIELD-07, C-ESC-02: detail is escaped as a terminal's text is, whatever the character", () => {
+  for (const base of [0, 0xe0000]) {
+    for (let code = base; code < base + 0x10000; code += 64) {
+      const text = String.fromCodePoint(...Array.from({ length: 64 }, (_, at) => code + at));
+      const record = payload({
+        type: "peipkg.transaction-failed",
+        outcome: "rejection",
+        startedAt: 0,
+        packages: [],
+        detail: text,
+      });
+      assert.equal(record.detail, escapeText(text), `from U+${code.toString(16)}`);
+    }
+  }
 });
 
 Deno.test("A-LOG-09: user-info of URLs is cut wherever one appears", () => {

@@ -15,13 +15,16 @@ interface ToolWorld extends WorldOptions {
   readonly status?: number;
 }
 
+/** A tool's last words end in a byte that is no UTF-8, which reaches the edge as what stands for it (C-ESC-02). */
+const SAID = Uint8Array.of(...new TextEncoder().encode("said so"), 0xff);
+
 class EffectsWorld extends World {
   override readonly system: TestSystem;
   constructor(options: ToolWorld = {}) {
     super({ ...options, tree: { ...TOOLS, ...options.tree } });
     this.system = new TestSystem({
       now: STARTED_AT,
-      runTool: () => ({ status: options.status ?? 0, timedOut: false, output: new TextEncoder().encode("said so") }),
+      runTool: () => ({ status: options.status ?? 0, timedOut: false, output: SAID }),
     });
     this.session = { ...this.session, system: this.system };
   }
@@ -106,7 +109,10 @@ Deno.test("T-SIDE-09, FP-54: a tool that fails is a warning with its words; the 
   using world = new EffectsWorld({ status: 3 });
   const report = await world.run([{ kind: "install", package: spec({ "/usr/bin/app": "a" }, ["ldconfig"]) }]);
   assert.equal(report.kind, "committed");
-  assert.deepEqual(report.warnings, [{ rule: "SIDE_EFFECT_FAILED", text: "side effect ldconfig failed: said so" }]);
+  assert.deepEqual(report.warnings, [{
+    rule: "SIDE_EFFECT_FAILED",
+    text: "side effect ldconfig failed: said so\udcff",
+  }]);
 });
 
 Deno.test("T-SIDE-09, T-SIDE-03: a missing tool, or one others may write, is not run", async () => {
