@@ -11,6 +11,7 @@ export { realSystem } from "./core/runtime.ts";
 
 // --- Values: names, times, fingerprints, addresses, settings ---
 export { isPackageName, type PackageName } from "./core/identity/package_name.ts";
+export { nearestName } from "./core/identity/near_name.ts";
 export { formatTimestamp } from "./core/identity/timestamp.ts";
 export type { SettingSource, SettingValue } from "./core/config/settings.ts";
 export { SETTINGS } from "./core/config/setting_table.ts";

@@ -46,7 +46,8 @@ export class UsageError extends Error {
   /**
    * @param words Command words as far as they were understood; empty before one was.
    * @param message Unescaped, like every message: it is made safe where it is printed.
-   * @param extra `suggestion`: what may have been meant. `path`: whose usage lines help; absent: none are shown.
+   * @param extra `suggestion`: what may have been meant. `near`: a word that means nothing, and those it may be a
+   * misspelling of (C-GEN-07). `path`: whose usage lines help; absent: none are shown.
    */
   constructor(
     readonly words: string,
@@ -54,6 +55,7 @@ export class UsageError extends Error {
     readonly extra: {
       readonly code?: "usage" | "confirmation-required";
       readonly suggestion?: string;
+      readonly near?: { readonly word: string; readonly among: readonly string[] };
       readonly hint?: string;
       readonly lines?: readonly string[];
       readonly path?: readonly string[];
@@ -92,49 +94,18 @@ const FOREIGN_WORDS: ReadonlyMap<string, string> = new Map([
   ["repositories", "repo list"],
 ]);
 
-const SUGGESTION_DISTANCE = 2;
-
 const quote = (word: string): string => `"${word}"`;
 
-/** Levenshtein distance in characters. */
-export function editDistance(a: string, b: string): number {
-  let previous = Array.from({ length: b.length + 1 }, (_, index) => index);
-  for (let i = 1; i <= a.length; i++) {
-    const current = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const substitution = (previous[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      current.push(Math.min(substitution, (previous[j] ?? 0) + 1, (current[j - 1] ?? 0) + 1));
-    }
-    previous = current;
-  }
-  return previous[b.length] ?? 0;
-}
-
-/**
- * The nearest of `known` within edit distance 2; the earlier one on a tie.
- *
- * @see C-GEN-07
- */
-export function nearestWord(word: string, known: readonly string[]): string | undefined {
-  let best: string | undefined;
-  let bestDistance = SUGGESTION_DISTANCE + 1;
-  for (const candidate of known) {
-    if (Math.abs(candidate.length - word.length) >= bestDistance) continue;
-    const distance = editDistance(word, candidate);
-    if (distance < bestDistance) [best, bestDistance] = [candidate, distance];
-  }
-  return best;
-}
-
-function suggestCommand(program: Program, word: string): string | undefined {
+/** What an unknown command may have been: a word of another system, or a misspelling. */
+function meantCommand(program: Program, word: string): Pick<UsageError["extra"], "suggestion" | "near"> {
   const foreign = program.name === "peipkg" ? FOREIGN_WORDS.get(word) : undefined;
   // Only what this build has is suggested; the first word of the suggestion is a command of the table, or a program.
   if (foreign !== undefined) {
     const first = foreign.split(" ")[0] ?? "";
-    if (first.startsWith("peipkg-") || findCommand(program, [first]) !== undefined) return foreign;
+    if (first.startsWith("peipkg-") || findCommand(program, [first]) !== undefined) return { suggestion: foreign };
   }
   const visible = program.commands.filter((command) => command.hidden !== true);
-  return nearestWord(word, visible.flatMap((command) => [command.name, ...(command.aliases ?? [])]));
+  return { near: { word, among: visible.flatMap((command) => [command.name, ...(command.aliases ?? [])]) } };
 }
 
 /** Parsing state: what is known so far. Lives for one call of `parseArguments()`. */
@@ -163,10 +134,9 @@ function findOption(
 }
 
 function unknownOption(state: State, shown: string): UsageError {
-  const names = [...(state.command?.options ?? []), ...state.program.globals].map((option) => `--${option.name}`);
-  const wanted = shown.startsWith("--") ? shown : `-${shown}`;
-  const suggestion = nearestWord(wanted, names);
-  return fault(state, `unknown option ${quote(shown)}`, suggestion === undefined ? {} : { suggestion });
+  const among = [...(state.command?.options ?? []), ...state.program.globals].map((option) => `--${option.name}`);
+  const word = shown.startsWith("--") ? shown : `-${shown}`;
+  return fault(state, `unknown option ${quote(shown)}`, { near: { word, among } });
 }
 
 /** Checks the form of a value (C-GEN-05) and gives the number of a numeric one. */
@@ -183,12 +153,10 @@ function checkValue(state: State, option: OptionSpec, text: string): string | nu
     return value;
   }
   if (spec.kind === "choice" && spec.choices?.includes(text) !== true) {
-    const suggestion = nearestWord(text, spec.choices ?? []);
-    throw fault(
-      state,
-      `option --${option.name} needs one of ${(spec.choices ?? []).join(", ")}, not ${quote(text)}`,
-      suggestion === undefined ? {} : { suggestion },
-    );
+    const { choices = [] } = spec;
+    throw fault(state, `option --${option.name} needs one of ${choices.join(", ")}, not ${quote(text)}`, {
+      near: { word: text, among: choices },
+    });
   }
   return text;
 }
@@ -271,11 +239,10 @@ function readWord(state: State, word: string): void {
   }
   if (found === undefined) {
     const inside = state.command !== undefined;
-    const suggestion = inside
-      ? nearestWord(word, level.map((command) => command.name))
-      : suggestCommand(state.program, word);
     const message = `unknown ${inside ? "subcommand" : "command"} ${quote(word)}`;
-    const meant = suggestion === undefined ? {} : { suggestion };
+    const meant = inside
+      ? { near: { word, among: level.map((command) => command.name) } }
+      : meantCommand(state.program, word);
     // A command that does not exist has no usage lines, and the program's would hide the suggestion (C-GEN-07).
     throw inside ? fault(state, message, meant) : new UsageError("", message, meant);
   }
@@ -330,12 +297,9 @@ function checkOperands(state: State, command: CommandSpec, operands: readonly st
     for (const [index, operand] of operands.entries()) {
       const spec = command.operands[Math.min(index, command.operands.length - 1)];
       if (spec?.choices !== undefined && !spec.choices.includes(operand)) {
-        const suggestion = nearestWord(operand, spec.choices);
-        throw fault(
-          state,
-          `${spec.label} must be one of ${spec.choices.join(", ")}, not ${quote(operand)}`,
-          suggestion === undefined ? {} : { suggestion },
-        );
+        throw fault(state, `${spec.label} must be one of ${spec.choices.join(", ")}, not ${quote(operand)}`, {
+          near: { word: operand, among: spec.choices },
+        });
       }
     }
     return;

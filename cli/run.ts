@@ -95,8 +95,8 @@ async function reportUsage(
   error: UsageError,
   world: World,
 ): Promise<number> {
-  const { describeFailure, failureDocument, renderFailure } = await import("./render/diagnostic.ts");
-  const failure = describeFailure(error);
+  const { describeUsage, failureDocument, renderFailure } = await import("./render/diagnostic.ts");
+  const failure = await describeUsage(error);
   const end = argv.indexOf("--");
   const typed = end < 0 ? argv : argv.slice(0, end);
   const isJson = typed.includes("--json") || typed.includes("--driven");

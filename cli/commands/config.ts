@@ -6,7 +6,7 @@ import {
   type SettingSource,
   type SettingValue,
 } from "../../mod.ts";
-import { hasFlag, nearestWord, UsageError } from "../arguments.ts";
+import { hasFlag, UsageError } from "../arguments.ts";
 import { escapeText } from "../escape.ts";
 import type { Invocation } from "../invocation.ts";
 import { repositoryDocument } from "./repo/list.ts";
@@ -49,8 +49,8 @@ export function repositoryLines(item: RepositoryListing): readonly string[] {
 function findSetting(values: readonly SettingValue[], key: string, words: string): SettingValue {
   const found = values.find(({ definition }) => definition.key === key);
   if (found !== undefined) return found;
-  const suggestion = nearestWord(key, values.map(({ definition }) => definition.key));
-  throw new UsageError(words, `there is no configuration key "${key}"`, suggestion === undefined ? {} : { suggestion });
+  const among = values.map(({ definition }) => definition.key);
+  throw new UsageError(words, `there is no configuration key "${key}"`, { near: { word: key, among } });
 }
 
 export async function run({ args, screen, workspace }: Invocation): Promise<0 | 1> {

@@ -1,5 +1,5 @@
 /** `peipkg schema` */
-import { hasFlag, nearestWord, UsageError } from "../arguments.ts";
+import { hasFlag, UsageError } from "../arguments.ts";
 import { renderJson } from "../escape.ts";
 import type { Invocation } from "../invocation.ts";
 import { schemaDocument, schemaNames } from "../json_documents.ts";
@@ -16,9 +16,9 @@ export function run({ args, screen }: Invocation): Promise<0 | 1> {
   }
   const document = schemaDocument(name);
   if (document === undefined) {
-    const suggestion = nearestWord(name, schemaNames());
     throw new UsageError(args.words, `there is no schema "${name}"`, {
-      ...(suggestion === undefined ? { hint: "use --list to see them" } : { suggestion }),
+      near: { word: name, among: schemaNames() },
+      hint: "use --list to see them",
     });
   }
   screen.line(renderJson(document, 2));

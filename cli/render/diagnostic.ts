@@ -170,6 +170,19 @@ export function describeFailure(error: unknown): Failure {
   };
 }
 
+/** Edits between a word and what is suggested for it (C-GEN-07). */
+const SUGGESTION_DISTANCE = 2;
+
+/** A fault of the call as a failure to show, with the word that was probably meant: the better way on, if there is one. */
+export async function describeUsage(error: UsageError): Promise<Failure> {
+  const failure = describeFailure(error);
+  const { near } = error.extra;
+  if (near === undefined) return failure;
+  const { nearestName } = await import("../../mod.ts");
+  const suggestion = nearestName(near.word, near.among, SUGGESTION_DISTANCE);
+  return suggestion === undefined ? failure : { ...failure, suggestion, hint: undefined };
+}
+
 /** `peipkg: info: ` (C-ERR-01) */
 function prefix(screen: Screen): string {
   const { program, words } = screen.mode;

@@ -1,12 +1,16 @@
 /** What may have been meant by a name that means nothing. */
 
 /**
- * The name closest to a misspelt one, at most two edits away (three for long names).
+ * The name closest to a misspelt one; the earlier one on a tie.
  *
+ * @param limit Most edits away; when absent two, three for long names.
  * @returns `undefined` when nothing is close.
  */
-export function nearestName(text: string, names: readonly string[]): string | undefined {
-  const limit = text.length > 8 ? 3 : 2;
+export function nearestName(
+  text: string,
+  names: readonly string[],
+  limit = text.length > 8 ? 3 : 2,
+): string | undefined {
   let best: string | undefined;
   let distance = limit + 1;
   for (const name of names) {
@@ -17,6 +21,7 @@ export function nearestName(text: string, names: readonly string[]): string | un
   return best;
 }
 
+/** Levenshtein distance in UTF-16 code units. */
 function editDistance(a: string, b: string): number {
   let previous = Array.from({ length: b.length + 1 }, (_, column) => column);
   for (let row = 1; row <= a.length; row++) {
