@@ -173,6 +173,22 @@ async function verifyFiles(
 }
 
 /**
+ * The bytes the stored rows were made from, where they are still to be had.
+ *
+ * @param header Of the catalogue the database counts on.
+ */
+export function readCountedIndex(context: RepositoryContext, header: CatalogueHeader): Uint8Array | undefined {
+  using directory = context.openCache("metadata", false);
+  if (directory === undefined) return undefined;
+  const name = cachedIndexName(header.repository, header.kind);
+  for (const suffix of ["", PREVIOUS_SUFFIX]) {
+    const bytes = readCachedFile(directory, `${name}${suffix}`, FETCH_LIMITS.indexBytes);
+    if (bytes !== undefined && sha256Hex(bytes) === header.digest) return bytes;
+  }
+  return undefined;
+}
+
+/**
  * Light check, database only: a catalogue is there, its signer is acceptable now, it is not below the floor.
  *
  * @returns The catalogue's header.

@@ -34,6 +34,7 @@ import { compareBytes } from "../identity/safe_path.ts";
 import { parseTimestamp, type Timestamp } from "../identity/timestamp.ts";
 import { compareVersions, parseVersion, type Version } from "../identity/version.ts";
 import type { CatalogueKind, NewCataloguePackage } from "../store/catalogue.ts";
+import { leaveOutKnown, type ShortenedIndex } from "./known_entries.ts";
 
 /** A parsed index. */
 export interface Index {
@@ -44,6 +45,10 @@ export interface Index {
   readonly generatedAt: Timestamp;
   /** Ascending by name. */
   readonly packages: readonly NewCataloguePackage[];
+  /**
+   * Names whose entries may differ from those of the known index; `packages` holds no others then. `undefined`: all.
+   */
+  readonly changedNames: readonly string[] | undefined;
 }
 
 export interface IndexExpectation {
@@ -108,10 +113,26 @@ const INDEX_PLACE: Place = {
 /**
  * Parses an index whose signature was verified over the same bytes.
  *
+ * @param known An active index that was parsed before and whose entries are stored: those that both have byte for byte
+ * are not read again.
  * @throws {PeipkgError} `format` (`E_INDEX_JSON`, `E_INDEX_FIELD`, `E_INDEX_KIND`, `E_INDEX_REPO_NAME`,
  * `E_INDEX_ORDER`, `E_INDEX_DUPLICATE`, `E_SCHEMA_VERSION`, `E_ALGORITHM`, codes of relation arrays)
  */
-export function parseIndex(bytes: Uint8Array, expected: IndexExpectation): Index {
+export function parseIndex(bytes: Uint8Array, expected: IndexExpectation, known?: Uint8Array): Index {
+  // Versions of one name are compared with all their neighbours, which an archive has and an active index has not.
+  const shortened = known === undefined || expected.kind !== "active" ? undefined : leaveOutKnown(bytes, known);
+  if (shortened !== undefined) {
+    try {
+      return readIndex(shortened.bytes, expected, shortened);
+    } catch (cause) {
+      if (!(cause instanceof PeipkgError)) throw cause;
+      // What is wrong is told by its place in the document as it was published.
+    }
+  }
+  return readIndex(bytes, expected);
+}
+
+function readIndex(bytes: Uint8Array, expected: IndexExpectation, shortened?: ShortenedIndex): Index {
   const packages: NewCataloguePackage[] = [];
   const order = new OrderCheck(expected);
   const parsers = keepingParsers();
@@ -120,6 +141,7 @@ export function parseIndex(bytes: Uint8Array, expected: IndexExpectation): Index
     field: "packages",
     visit(element, index) {
       if (entryFailure !== undefined) return;
+      if (element === null && shortened?.leftOut.has(index) === true) return;
       try {
         const entry = readEntry(elementPlace(INDEX_PLACE, "packages", element, index), expected.layout, parsers);
         order.check(entry.name, entry.version, entry.architecture);
@@ -132,10 +154,14 @@ export function parseIndex(bytes: Uint8Array, expected: IndexExpectation): Index
   });
   const head = readHead(place, expected);
   if (entryFailure !== undefined) throw entryFailure;
-  return { ...head, kind: expected.kind, packages };
+  const changedNames = shortened && [...new Set([...shortened.formerNames, ...packages.map(({ name }) => name)])];
+  return { ...head, kind: expected.kind, packages, changedNames: changedNames?.sort(compareBytes) };
 }
 
-function readHead(place: Place, expected: IndexExpectation): Omit<Index, "packages" | "kind"> {
+function readHead(
+  place: Place,
+  expected: IndexExpectation,
+): Pick<Index, "repositoryName" | "indexVersion" | "generatedAt"> {
   checkSchemaVersion(place);
   const repositoryName = readString(place, "repo");
   if (repositoryName !== expected.repositoryName) {

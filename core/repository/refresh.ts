@@ -14,6 +14,7 @@ import { parseTimestamp } from "../identity/timestamp.ts";
 import type { CatalogueHeader, CatalogueKind, NewCatalogue } from "../store/catalogue.ts";
 import { corrupt } from "../store/database.ts";
 import type { RepositoryKey, RepositoryState } from "../store/repository_state.ts";
+import { readCountedIndex } from "./cache.ts";
 import type { RepositoryContext } from "./context.ts";
 import { type Descriptor, parseDescriptor } from "./descriptor.ts";
 import { verifyDetached } from "./detached.ts";
@@ -255,13 +256,14 @@ function readStamp(
     if (generatedAt === undefined) throw corrupt(`the catalogue of "${configuration.handle}" has no valid time`);
     return { stamp: { indexVersion: known.indexVersion, generatedAt }, catalogue: undefined };
   }
-  const index = parseIndex(pair.bytes, {
+  const expected = {
     handle: configuration.handle,
     kind,
     repositoryName: descriptor.repositoryName,
     layout: context.settings.layout,
-  });
-  const { indexVersion, generatedAt, packages } = index;
+  };
+  const counted = known?.kind === "active" ? readCountedIndex(context, known) : undefined;
+  const { indexVersion, generatedAt, packages, changedNames } = parseIndex(pair.bytes, expected, counted);
   const catalogue: NewCatalogue = {
     repository: configuration.handle,
     kind,
@@ -270,6 +272,7 @@ function readStamp(
     indexVersion,
     generatedAt: generatedAt.raw,
     packages,
+    changedNames,
   };
   return { stamp: { indexVersion, generatedAt }, catalogue };
 }

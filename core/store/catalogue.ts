@@ -51,6 +51,11 @@ export interface NewCataloguePackage extends Omit<CataloguePackage, "repository"
 /** An index to store; `packages` ascending by name in byte order (R-IDX-07). */
 export interface NewCatalogue extends Omit<CatalogueHeader, "id"> {
   readonly packages: readonly NewCataloguePackage[];
+  /**
+   * Names, ascending, that alone may differ from what is stored; `packages` has those and no others. `undefined`: all
+   * of the index is in `packages`.
+   */
+  readonly changedNames: readonly string[] | undefined;
 }
 
 const COLUMNS = `p.name, p.version, p.architecture, p.description, p.size_compressed, p.size_installed, p.hash, p.url,
@@ -86,7 +91,10 @@ export function readCatalogue(
  */
 export function replaceCatalogue(database: Database, next: NewCatalogue): void {
   const id = writeHeader(database, next);
-  const { stale, fresh } = compareWithStored(database, id, next.packages);
+  const stored = next.changedNames === undefined
+    ? storedPackages(database, id)
+    : storedPackagesNamed(database, id, next.changedNames);
+  const { stale, fresh } = compareWithStored(stored, next.packages);
   const remove = database.statement("DELETE FROM catalogue_package WHERE id = ?");
   for (const row of stale) remove.run(row);
   insertPackages(database, id, fresh);
@@ -144,18 +152,26 @@ function writeHeader(database: Database, next: NewCatalogue): number {
   return row === undefined ? 0 : integerOf(row, "id");
 }
 
+const COMPARED = `SELECT id, name, version, architecture, description, size_compressed, size_installed, hash, url, entry
+  FROM catalogue_package WHERE catalogue_id = ?`;
+
+function storedPackages(database: Database, id: number): Iterable<Row> {
+  return database.statement(`${COMPARED} ORDER BY name, id`).iterate(id);
+}
+
+function* storedPackagesNamed(database: Database, id: number, names: readonly string[]): Generator<Row> {
+  const statement = database.statement(`${COMPARED} AND name = ? ORDER BY id`);
+  for (const name of names) yield* statement.all(id, name);
+}
+
 /** Walks stored and new packages side by side in name order. */
 function compareWithStored(
-  database: Database,
-  id: number,
+  stored: Iterable<Row>,
   packages: readonly NewCataloguePackage[],
 ): { readonly stale: readonly number[]; readonly fresh: readonly NewCataloguePackage[] } {
   const stale: number[] = [];
   const fresh: NewCataloguePackage[] = [];
   let at = 0;
-  const stored = database.statement(`
-    SELECT id, name, version, architecture, description, size_compressed, size_installed, hash, url, entry
-    FROM catalogue_package WHERE catalogue_id = ? ORDER BY name, id`).iterate(id);
   let group: NewCataloguePackage[] = [];
   let groupName: string | undefined;
   for (const row of stored) {

@@ -1,6 +1,7 @@
 /**
  * Repositories at scale: refreshing the stored index of 63,666 packages from the loopback beside what `JSON.parse`
- * alone takes on the same file, and searching and planning on it beside a start of the program and an index of 100.
+ * alone takes on the same file — for the first time, and after none, some or all of its entries changed — and searching
+ * and planning on it beside a start of the program and an index of 100.
  *
  * Every figure is given in wall time and in CPU time; ratios are of CPU time, which other work on the machine disturbs
  * less.
@@ -54,27 +55,40 @@ const tell = (label: string, value: string): void => console.log(`${label.padEnd
 const stamp = (version: number): string =>
   new Date(Date.now() - 86_400_000 + version * 1000).toISOString().replace(/\.\d+/, "");
 
-/** The stored index with another version and date; `limit` keeps that many of its first packages. */
-function indexText(version: number, limit?: number): string {
+interface Edition {
+  /** Keeps that many of the first packages. */
+  readonly limit?: number;
+  /** Every so-manieth entry is an upgrade since the stored index. */
+  readonly changedEvery?: number;
+}
+
+/** The stored index with another version and date. */
+function indexText(version: number, { limit, changedEvery }: Edition = {}): string {
   const packed = Deno.readFileSync(new URL("../fixtures/universe-full/active.json.zst", import.meta.url));
   const text = zstdDecompressSync(packed).toString()
     .replace(
       /"index_version":\d+,"generated_at":"[^"]*"/,
       `"index_version":${version},"generated_at":"${stamp(version)}"`,
     );
-  if (limit === undefined) return text;
-  const index = JSON.parse(text);
-  return `${JSON.stringify({ ...index, packages: index.packages.slice(0, limit) })}\n`;
+  if (limit === undefined && changedEvery === undefined) return text;
+  const index: { readonly packages: readonly { readonly version: string }[] } = JSON.parse(text);
+  const packages = index.packages.slice(0, limit).map((item, at) =>
+    changedEvery === undefined || at % changedEvery > 0 ? item : { ...item, version: `${item.version}${version}` }
+  );
+  return `${JSON.stringify({ ...index, packages })}\n`;
 }
 
 interface Site extends AsyncDisposable {
   readonly root: string;
   run(...args: readonly string[]): Promise<Sample>;
-  publish(version: number): Promise<void>;
+  /** Makes the repository trusted, which fetches its index for the first time. */
+  add(): Promise<Sample>;
+  remove(): Promise<Sample>;
+  publish(version: number, edition?: Edition): Promise<void>;
 }
 
 /** A served repository and a root that trusts it. */
-async function openSite(program: Program, name: string, limit?: number): Promise<Site> {
+async function openSite(program: Program, name: string, first: Edition = {}): Promise<Site> {
   const parent = `${directory}/${name}`;
   const root = `${parent}/root`;
   await Deno.mkdir(root, { recursive: true });
@@ -83,14 +97,18 @@ async function openSite(program: Program, name: string, limit?: number): Promise
   const site: Site = {
     root,
     run: (...args) => measure({ command: startProgram(program, "main", ["--root", root, ...args]) }),
-    async publish(version) {
+    add: () =>
+      site.run("repo", "add", "universe", server.url, "--anchor", repository.key.fingerprint, "--insecure", "-y"),
+    remove: () => site.run("repo", "remove", "universe"),
+    async publish(version, edition = first) {
       using tree = new RepositoryTree(repository.context, repository.directory);
-      await tree.writeSigned(indexFile("active"), new TextEncoder().encode(indexText(version, limit)), repository.key);
+      const bytes = new TextEncoder().encode(indexText(version, edition));
+      await tree.writeSigned(indexFile("active"), bytes, repository.key);
     },
     [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
   };
   await site.publish(2);
-  await site.run("repo", "add", "universe", server.url, "--anchor", repository.key.fingerprint, "--insecure", "-y");
+  await site.add();
   return site;
 }
 
@@ -126,27 +144,44 @@ async function repeat(run: () => Promise<Sample>): Promise<readonly Sample[]> {
 try {
   const program = await prepareProgram(`${directory}/program`);
   await using large = await openSite(program, "large");
-  await using small = await openSite(program, "small", SMALL_PACKAGES);
+  await using small = await openSite(program, "small", { limit: SMALL_PACKAGES });
   const start = costOf(await repeat(() => large.run("--version")));
   tell("start of the program (--version)", text(start));
 
   const path = `${directory}/large/${UNIVERSE}/index/active.json`;
   const parse = await parseCost(path);
   tell("JSON.parse of the index alone", `${text(parse)}, ${(Deno.statSync(path).size / 1e6).toFixed(1)} MB`);
-  const refreshes: Sample[] = [];
+  const tellRefresh = (label: string, samples: readonly Sample[], aim: string) => {
+    const peak = (Math.max(...samples.map((sample) => sample.peakKib)) / 1024).toFixed(0);
+    const cost = costOf(samples);
+    tell(label, `${text(cost)}, ${times(cost, parse)} JSON.parse${aim}, peak ${peak} MiB (aim 700)`);
+  };
+  const adds: Sample[] = [];
   for (let round = 0; round < rounds; round++) {
-    await large.publish(3 + round);
-    refreshes.push(await large.run("refresh"));
+    await large.remove();
+    adds.push(await large.add());
   }
-  const refresh = costOf(refreshes);
-  const peak = Math.max(...refreshes.map((sample) => sample.peakKib)) / 1024;
-  tell("refresh of 63,666 packages", `${text(refresh)}, ${times(refresh, parse)} JSON.parse (aim 4)`);
-  tell("peak resident size of that refresh", `${peak.toFixed(0)} MiB (aim 700)`);
+  tellRefresh("first refresh of 63,666 packages", adds, "");
+  let version = 2;
+  for (
+    const [label, edition, aim] of [
+      ["refresh, a newer date alone", {}, " (aim 4)"],
+      ["refresh, one entry of 100 changed", { changedEvery: 100 }, ""],
+      ["refresh, every entry changed", { changedEvery: 1 }, ""],
+    ] as const
+  ) {
+    const samples: Sample[] = [];
+    for (let round = 0; round < rounds; round++) {
+      await large.publish(++version, edition);
+      samples.push(await large.run("refresh"));
+    }
+    tellRefresh(label, samples, aim);
+  }
   tell("refresh without a newer index", text(costOf(await repeat(() => large.run("refresh")))));
 
   const search = costOf(await repeat(() => large.run("search", TERM)));
   tell(`search ${TERM}`, `${text(search)}, ${times(search, start)} start (aim 3)`);
-  const name = JSON.parse(indexText(2, SMALL_PACKAGES)).packages.find(
+  const name = JSON.parse(indexText(2, { limit: SMALL_PACKAGES })).packages.find(
     (item: { readonly dependencies: readonly unknown[] }) => item.dependencies.length === 0,
   )?.name;
   const plan = async (site: Site) => costOf(await repeat(() => site.run("install", name, "--dry-run")));

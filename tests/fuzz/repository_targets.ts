@@ -3,9 +3,11 @@ import assert from "node:assert/strict";
 import { parseRepositoryFile, renderRepositoryFile } from "../../core/config/repo_file.ts";
 import { resolveSettings } from "../../core/config/settings.ts";
 import { readFlatToml, renderTomlEntry } from "../../core/config/toml.ts";
+import { PeipkgError } from "../../core/errors.ts";
 import { parseDescriptor } from "../../core/repository/descriptor.ts";
 import { verifyDetached } from "../../core/repository/detached.ts";
 import { parseIndex, readEntryDetails } from "../../core/repository/index.ts";
+import { indexText, readBeside } from "../support/known_index.ts";
 import { json } from "../support/package_builder.ts";
 import { mutateJson } from "./mutate.ts";
 import type { FuzzTarget } from "./target.ts";
@@ -95,6 +97,10 @@ const INDEX = json({
   generated_at: "2026-01-01T00:00:00Z",
   packages: [INDEX_ENTRY, { ...INDEX_ENTRY, name: "lib", architecture: "noarch", replaces: [] }],
 });
+/** Enough entries for most of them to be left unread beside it. */
+const KNOWN_INDEX = indexText(
+  Array.from({ length: 40 }, (_, at) => ({ ...INDEX_ENTRY, name: `app${at + 10}`, url: `/${at}` })),
+);
 
 /** The example key of the format and its signatures over one document, in both forms. */
 const KEY = Uint8Array.fromHex("03a107bff3ce10be1d70dd18e74bc09967e4d6309ba50d5f1ddc8664125531b8");
@@ -173,6 +179,16 @@ export const REPOSITORY_TARGETS: readonly FuzzTarget[] = [
         layout: "both",
       });
       for (const item of packages) readEntryDetails(item.entry, "both");
+    },
+  },
+  {
+    name: "index-beside-known",
+    seeds: () =>
+      [KNOWN_INDEX, KNOWN_INDEX.replaceAll("1.0-1", "1.1-1"), KNOWN_INDEX.replace('"/15"', '"/x"')].map(encode),
+    mutate: mutateJson,
+    run(input) {
+      const outcome = readBeside(input, encode(KNOWN_INDEX));
+      if (outcome instanceof PeipkgError) throw outcome;
     },
   },
   {

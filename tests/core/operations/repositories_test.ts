@@ -232,6 +232,32 @@ Deno.test("R-FRESH-02, R-FRESH-03, R-REFRESH-13, C-REFRESH-03, A-EVENT-04: only 
   ]);
 });
 
+Deno.test("R-REFRESH-06, R-CACHE-02, T-DB-19: a refresh stores what changed, all of it without the index known so far", async () => {
+  using scene = await begin();
+  const { world, repository } = scene;
+  const names = Array.from({ length: 24 }, (_, at) => `pack-${at + 10}`);
+  await repository.publish(names.map((name) => ({ name, version: "1-1" })));
+  await scene.add();
+  const described = (name: string) =>
+    world.open().read((database) =>
+      database === undefined ? [] : packagesNamed(database, name).map((item) => `${item.version} ${item.description}`)
+    );
+  // A row that no index ever had shows which rows are written.
+  await world.open().write((database) =>
+    database.write(() => database.statement("UPDATE catalogue_package SET description = 'mark'").run())
+  );
+  await repository.publish([{ name: "pack-20", version: "2-1" }, { name: "pack-205", version: "1-1" }]);
+  assert.equal(await scene.refresh(), "refreshed");
+  assert.deepEqual(described("pack-20"), ["2-1 Test package pack-20"]);
+  assert.deepEqual(described("pack-205"), ["1-1 Test package pack-205"]);
+  assert.deepEqual(described("pack-15"), ["1-1 mark"]);
+  Deno.removeSync(`${world.rootPath}/var/lib/peipkg/cache/metadata/main.active.json`);
+  await repository.publish([{ name: "pack-20", version: "3-1" }]);
+  assert.equal(await scene.refresh(), "refreshed");
+  assert.deepEqual(described("pack-20"), ["3-1 Test package pack-20"]);
+  assert.deepEqual(described("pack-15"), ["1-1 Test package pack-15"]);
+});
+
 Deno.test("R-FRESH-01, R-FRESH-04, R-REFRESH-09: a replayed or split repository is refused and nothing changes", async () => { // C07, C10
   using scene = await begin();
   const { world, repository } = scene;

@@ -59,7 +59,7 @@ const STATE: RepositoryState = {
 
 interface Scene extends Disposable {
   readonly database: Database;
-  put(packages: readonly NewCataloguePackage[], kind?: "active" | "archive"): void;
+  put(packages: readonly NewCataloguePackage[], kind?: "active" | "archive", changedNames?: readonly string[]): void;
 }
 
 function begin(): Scene {
@@ -70,7 +70,7 @@ function begin(): Scene {
   database.write(() => writeRepositoryState(database, STATE, 300));
   return {
     database,
-    put(packages, kind = "active") {
+    put(packages, kind = "active", changedNames) {
       database.write(() =>
         replaceCatalogue(database, {
           repository: "main",
@@ -80,6 +80,7 @@ function begin(): Scene {
           indexVersion: 7,
           generatedAt: "2026-01-01T00:00:00Z",
           packages,
+          changedNames,
         })
       );
     },
@@ -165,6 +166,16 @@ Deno.test("T-DB-19, R-ARC-01: replaceCatalogue() compares every version of a nam
   assert.deepEqual(findPackage(database, { repository: "main", kind: "archive", name: "aa", version: "1-1" }), []);
   assert.equal(packagesNamed(database, "bb")[0]?.description, "changed");
   assert.equal(changes(database) - before, 5); // the header, two rows that go, two that come
+});
+
+Deno.test("T-DB-19: replaceCatalogue() leaves every row alone whose name did not change", () => {
+  using scene = begin();
+  const { database } = scene;
+  scene.put([pack("aa"), pack("bb"), pack("cc"), pack("dd")]);
+  const before = changes(database);
+  scene.put([pack("ab"), pack("bb", "2-1"), pack("cc")], "active", ["ab", "bb", "cc", "dd"]);
+  assert.equal(changes(database) - before, 5); // the header, two rows that go, two that come
+  assert.deepEqual(names(iterateCatalogue(database, "main", "active")), ["aa 1-1", "ab 1-1", "bb 2-1", "cc 1-1"]);
 });
 
 Deno.test("T-DB-19: replaceCatalogue() keeps names and relations together over any number of rows", () => {

@@ -1,0 +1,254 @@
+/**
+ * What an index has in common with the one it replaces, so that reading it costs what changed and not its size.
+ *
+ * 1. Only bytes that stand in an index that was read strictly before are left out, as whole elements from the first
+ *    byte to the last, and each run of them leaves a `null` behind. A document is valid exactly when it is valid with
+ *    values put in place of values, so whoever reads the shortened document strictly has read the whole one.
+ * 2. An element is only followed to its end as if it were valid. When it is not, the reader meets it in the same place
+ *    and refuses the document.
+ * 3. The first and the last element of a run stay, so that order is checked against them.
+ */
+import { PeipkgError } from "../errors.ts";
+import { JsonObject, readJson } from "../format/strict_json.ts";
+import { isPackageName } from "../identity/package_name.ts";
+import { compareBytes } from "../identity/safe_path.ts";
+
+/** An index without what is known of it. */
+export interface ShortenedIndex {
+  readonly bytes: Uint8Array;
+  /** Positions among the remaining elements of the `null` that stand for known ones. */
+  readonly leftOut: ReadonlySet<number>;
+  /** Names of elements of the known index that were changed or are gone. */
+  readonly formerNames: readonly string[];
+}
+
+/** A range of bytes; `to` is not part of it. */
+interface Range {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** Elements at the front of two arrays that are the same. */
+interface Run {
+  readonly count: number;
+  /** Bytes of all of them. */
+  readonly bytes: number;
+  /** Where the first one ends and the last one begins, from the start of the run. */
+  readonly firstEnd: number;
+  readonly lastStart: number;
+}
+
+/** How far into a document its elements may begin. */
+const HEAD_BYTES = 4096;
+const HEAD_REGEXP = /"packages"[ \t\r\n]*:[ \t\r\n]*\[[ \t\r\n]*/;
+/** Shorter runs are read like the rest; what it costs to leave them out would gain nothing. */
+const MIN_ELEMENTS = 8;
+/** An index of which more than this part is new is cheaper to read and to store as a whole. */
+const MAX_CHANGED_PART = 1 / 4;
+/** How elements begin that producers write (R-PROD-02). */
+const NAME_START = new TextEncoder().encode('{"name":"');
+/** Longest name and the quote after it. */
+const NAME_BYTES = 65;
+
+const QUOTE = 0x22;
+const COMMA = 0x2c;
+const BACKSLASH = 0x5c;
+const OPEN_BRACKET = 0x5b;
+const CLOSE_BRACKET = 0x5d;
+const OPEN_BRACE = 0x7b;
+const CLOSE_BRACE = 0x7d;
+const LETTER_U = 0x75;
+
+const CLAIMS = new TextEncoder().encode("claims");
+const ALTERNATE_UPGRADE = new TextEncoder().encode("alternate_upgrade");
+
+/**
+ * Leaves out of an active index what another one has byte for byte.
+ *
+ * @param known An index that was read strictly, and whose every entry is stored.
+ * @returns `undefined` when nothing worth the trouble is the same, or the documents are not written as expected.
+ */
+export function leaveOutKnown(bytes: Uint8Array, known: Uint8Array): ShortenedIndex | undefined {
+  const cuts: Range[] = [];
+  const leftOut = new Set<number>();
+  const formerNames: string[] = [];
+  let changedBytes = 0;
+  let kept = 0;
+  let at = firstElement(bytes);
+  let from = firstElement(known);
+  while (at !== undefined && from !== undefined) {
+    const run = commonRun(bytes, at, known, from);
+    if (run.count >= MIN_ELEMENTS) {
+      cuts.push({ from: at + run.firstEnd, to: at + run.lastStart });
+      leftOut.add(kept + 1);
+      kept += 3;
+    } else {
+      kept += run.count;
+    }
+    if (run.count > 0) {
+      at = nextElement(bytes, at + run.bytes);
+      from = nextElement(known, from + run.bytes);
+      if (at === undefined || from === undefined) break;
+    }
+    const name = nameOf(bytes, at);
+    const formerName = nameOf(known, from);
+    if (name === undefined || formerName === undefined) return undefined;
+    const order = compareBytes(name, formerName);
+    if (order <= 0) {
+      const end = endOfElement(bytes, at);
+      changedBytes += end - at;
+      kept++;
+      at = nextElement(bytes, end);
+    }
+    if (order >= 0) {
+      const end = endOfElement(known, from);
+      changedBytes += end - from;
+      formerNames.push(formerName);
+      from = nextElement(known, end);
+    }
+    if (changedBytes > MAX_CHANGED_PART * known.length) return undefined;
+  }
+  while (from !== undefined) { // these are gone
+    const formerName = nameOf(known, from);
+    if (formerName === undefined) return undefined;
+    formerNames.push(formerName);
+    from = nextElement(known, endOfElement(known, from));
+  }
+  return cuts.length === 0 ? undefined : { bytes: cutOut(bytes, cuts), leftOut, formerNames };
+}
+
+/** Where the first element of the top-level field `packages` begins, if it is an object. */
+function firstElement(bytes: Uint8Array): number | undefined {
+  const match = HEAD_REGEXP.exec(String.fromCharCode(...bytes.subarray(0, HEAD_BYTES)));
+  if (match === null) return undefined;
+  const at = match.index + match[0].length;
+  if (bytes[at] !== OPEN_BRACE) return undefined;
+  // The name may also stand deeper down: then something is left open.
+  const closed = new Uint8Array(at + 2);
+  closed.set(bytes.subarray(0, at));
+  closed.set([CLOSE_BRACKET, CLOSE_BRACE], at);
+  try {
+    return readJson(closed, { document: "index" }) instanceof JsonObject ? at : undefined;
+  } catch (cause) {
+    if (!(cause instanceof PeipkgError)) throw cause;
+    return undefined;
+  }
+}
+
+/** Where the element after one that ends here begins; `undefined`: it was the last, or no object follows. */
+function nextElement(bytes: Uint8Array, end: number): number | undefined {
+  let at = skipSpace(bytes, end);
+  if (bytes[at] !== COMMA) return undefined;
+  at = skipSpace(bytes, at + 1);
+  return bytes[at] === OPEN_BRACE ? at : undefined;
+}
+
+function skipSpace(bytes: Uint8Array, from: number): number {
+  let at = from;
+  while (isSpace(bytes[at])) at++;
+  return at;
+}
+
+function isSpace(code: number | undefined): boolean {
+  return code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09;
+}
+
+/** The end of an object, which need not be valid. */
+function endOfElement(bytes: Uint8Array, start: number): number {
+  let depth = 0;
+  for (let at = start; at < bytes.length; at++) {
+    const code = bytes[at];
+    if (code === QUOTE) {
+      while (++at < bytes.length && bytes[at] !== QUOTE) if (bytes[at] === BACKSLASH) at++;
+    } else if (code === OPEN_BRACE || code === OPEN_BRACKET) {
+      depth++;
+    } else if ((code === CLOSE_BRACE || code === CLOSE_BRACKET) && --depth === 0) {
+      return at + 1;
+    }
+  }
+  return bytes.length;
+}
+
+/**
+ * Whole elements that are the same in both, up to one that is not, or that is not read by its text alone. The known
+ * ones are valid, so that equal bytes need no other care than where they end.
+ */
+function commonRun(bytes: Uint8Array, start: number, known: Uint8Array, knownStart: number): Run {
+  const distance = knownStart - start;
+  let run: Run = { count: 0, bytes: 0, firstEnd: 0, lastStart: 0 };
+  let elementStart = start;
+  let depth = 0;
+  for (let at = start;; at++) {
+    const code = known[at + distance];
+    if (bytes[at] !== code || code === undefined) return run;
+    if (code === QUOTE) {
+      const end = endOfCommonString(bytes, at + 1, known, distance);
+      if (end === undefined) return run;
+      at = end;
+    } else if (code === OPEN_BRACE || code === OPEN_BRACKET) {
+      if (depth++ === 0) elementStart = at;
+    } else if (code === CLOSE_BRACE || code === CLOSE_BRACKET) {
+      if (--depth < 0) return run;
+      if (depth > 0) continue;
+      const length = at + 1 - start;
+      const firstEnd = run.count === 0 ? length : run.firstEnd;
+      run = { count: run.count + 1, bytes: length, firstEnd, lastStart: elementStart - start };
+    }
+  }
+}
+
+/** Place of the closing quote; `undefined`: the strings differ, or may name a field that is read by the profile. */
+function endOfCommonString(
+  bytes: Uint8Array,
+  start: number,
+  known: Uint8Array,
+  distance: number,
+): number | undefined {
+  for (let at = start;; at++) {
+    const code = known[at + distance];
+    if (bytes[at] !== code || code === undefined) return undefined;
+    if (code === QUOTE) return isReadByProfile(bytes, start, at) ? undefined : at;
+    if (code === BACKSLASH) {
+      const letter = known[++at + distance];
+      if (bytes[at] !== letter || letter === LETTER_U) return undefined;
+    }
+  }
+}
+
+/** Fields that are read by the layout profile and not by their text alone (F-CLM-05, F-LATE-07). */
+function isReadByProfile(bytes: Uint8Array, from: number, to: number): boolean {
+  const length = to - from;
+  return (length === CLAIMS.length && isText(bytes, from, to, CLAIMS)) ||
+    (length === ALTERNATE_UPGRADE.length && isText(bytes, from, to, ALTERNATE_UPGRADE));
+}
+
+function isText(bytes: Uint8Array, from: number, to: number, text: Uint8Array): boolean {
+  return to - from === text.length && text.every((code, index) => bytes[from + index] === code);
+}
+
+/** The name an element begins with. */
+function nameOf(bytes: Uint8Array, start: number): string | undefined {
+  const from = start + NAME_START.length;
+  if (!isText(bytes, start, from, NAME_START)) return undefined;
+  const quote = bytes.subarray(from, from + NAME_BYTES).indexOf(QUOTE);
+  const name = String.fromCharCode(...bytes.subarray(from, from + Math.max(quote, 0)));
+  return isPackageName(name) ? name : undefined; // it has no escapes then
+}
+
+function cutOut(bytes: Uint8Array, cuts: readonly Range[]): Uint8Array {
+  const mark = new TextEncoder().encode(",null,");
+  const parts: Uint8Array[] = [];
+  let from = 0;
+  for (const cut of cuts) {
+    parts.push(bytes.subarray(from, cut.from), mark);
+    from = cut.to;
+  }
+  parts.push(bytes.subarray(from));
+  const shortened = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    shortened.set(part, at);
+    at += part.length;
+  }
+  return shortened;
+}
