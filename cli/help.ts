@@ -4,7 +4,6 @@
  * @see C-HELP-01, C-GEN-06
  */
 import {
-  allCommands,
   COMMAND_GROUPS,
   type CommandGroup,
   type CommandSpec,
@@ -150,9 +149,4 @@ export function helpText(program: Program, path: readonly string[]): string {
   const command = findCommand(program, path);
   const lines = command === undefined ? programHelp(program) : commandHelp(program, path, command);
   return `${lines.map((line) => line.trimEnd()).join("\n")}\n`;
-}
-
-/** Every path help can be asked for, for completion and tests. */
-export function helpPaths(program: Program): readonly (readonly string[])[] {
-  return [[], ...allCommands(program).map(({ path }) => path)];
 }

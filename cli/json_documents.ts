@@ -198,9 +198,6 @@ const DOCUMENTS: Readonly<Record<string, Schema>> = {
   "peipkg-repo-mirror": made(["mirrored"], { fetched: WHOLE, present: WHOLE, left_out: WHOLE, not_mirrored: TEXTS }),
 };
 
-/** Commands whose document another specification describes. */
-export const FOREIGN_DOCUMENTS: readonly string[] = ["sbom"];
-
 /** Documents that are not one command's. */
 const GENERAL: Readonly<Record<string, Schema>> = {
   event: eventSchema(ERROR_CODES),
@@ -210,11 +207,6 @@ const GENERAL: Readonly<Record<string, Schema>> = {
 };
 
 const SCHEMAS: ReadonlyMap<string, Schema> = new Map([...Object.entries(GENERAL), ...Object.entries(DOCUMENTS)]);
-
-/** Name of the schema of a command's document. @param path The command's own names. */
-export function schemaName(program: string, path: readonly string[]): string {
-  return [...(program === "peipkg" ? [] : [program]), ...path].join("-");
-}
 
 /** Every schema there is, general ones first. */
 export function schemaNames(): readonly string[] {

@@ -53,11 +53,6 @@ export function baseNameOf(path: SafePath): string {
   return path.slice(path.lastIndexOf("/") + 1);
 }
 
-/** The install path: with its leading slash. */
-export function toInstallPath(path: SafePath): string {
-  return `/${path}`;
-}
-
 /**
  * Compares two strings by their UTF-8 bytes, which differs from the language's order above U+FFFF.
  *

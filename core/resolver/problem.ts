@@ -150,13 +150,6 @@ export interface ResolutionOptions {
   readonly critical: readonly string[];
 }
 
-export const DEFAULT_RESOLUTION_OPTIONS: ResolutionOptions = {
-  cascade: false,
-  allowDowngrade: false,
-  allowCritical: false,
-  critical: [],
-};
-
 /** Everything `solve()` reads. */
 export interface ResolutionProblem {
   readonly operation: ResolutionOperation;

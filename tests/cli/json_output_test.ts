@@ -1,12 +1,12 @@
 /** Every command's machine output, errors included, is as its schema says; nothing is printed that no schema names. */
 import assert from "node:assert/strict";
 import { allCommands } from "../../cli/command.ts";
-import { FOREIGN_DOCUMENTS, schemaDocument, schemaName, schemaNames } from "../../cli/json_documents.ts";
+import { schemaDocument, schemaNames } from "../../cli/json_documents.ts";
 import { PROGRAMS } from "../../cli/programs.ts";
 import type { CliResult, Program } from "../support/cli.ts";
 import { type PackageSpec, World } from "../support/e2e_world.ts";
 import { runInProcess } from "../support/in_process.ts";
-import { judgeJson } from "../support/json_output.ts";
+import { FOREIGN_DOCUMENTS, judgeJson, schemaName } from "../support/json_output.ts";
 import { schemaFaults } from "../support/json_schema.ts";
 
 const LIB1: PackageSpec = { name: "lib", version: "1.0-1", files: { "usr/share/lib/v": "1\n" } };

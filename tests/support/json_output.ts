@@ -1,10 +1,18 @@
 /** Holds what a program printed under `--json` against the schemas it publishes. */
 import { parseArguments, UsageError } from "../../cli/arguments.ts";
 import { outputKind } from "../../cli/command.ts";
-import { FOREIGN_DOCUMENTS, schemaDocument, schemaName } from "../../cli/json_documents.ts";
+import { schemaDocument } from "../../cli/json_documents.ts";
 import { PROGRAMS } from "../../cli/programs.ts";
 import type { CliResult, Program } from "./cli.ts";
 import { schemaFaults } from "./json_schema.ts";
+
+/** Commands whose document another specification describes. */
+export const FOREIGN_DOCUMENTS: readonly string[] = ["sbom"];
+
+/** Name of the schema of a command's document. @param path The command's own names. */
+export function schemaName(program: string, path: readonly string[]): string {
+  return [...(program === "peipkg" ? [] : [program]), ...path].join("-");
+}
 
 const LAST = new Set(["done", "cancelled", "error"]);
 

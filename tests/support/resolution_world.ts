@@ -12,7 +12,6 @@ import type { InstallReason, Plan } from "../../core/resolver/plan.ts";
 import {
   type Candidate,
   type CandidateSource,
-  DEFAULT_RESOLUTION_OPTIONS,
   type InstalledPackage,
   type InstalledSource,
   type PackageFacts,
@@ -32,6 +31,14 @@ export const REPOSITORIES: readonly RepositoryRank[] = [
   { handle: "E", priority: 10 },
   { handle: "X", priority: 50 },
 ];
+
+/** No option given. */
+export const DEFAULT_RESOLUTION_OPTIONS: ResolutionOptions = {
+  cascade: false,
+  allowDowngrade: false,
+  allowCritical: false,
+  critical: [],
+};
 
 /** A world before it becomes a problem. */
 export interface WorldText {

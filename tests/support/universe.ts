@@ -7,12 +7,11 @@ import { parseProvidedVersion, parseVersion, type ProvidedVersion } from "../../
 import {
   type Candidate,
   type CandidateSource,
-  DEFAULT_RESOLUTION_OPTIONS,
   type ProvidesEntry,
   type RelationEntry,
   type ResolutionProblem,
 } from "../../core/resolver/problem.ts";
-import { installedSource } from "./resolution_world.ts";
+import { DEFAULT_RESOLUTION_OPTIONS, installedSource } from "./resolution_world.ts";
 
 interface IndexEntry {
   readonly name: string;

@@ -2,14 +2,7 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import fc from "fast-check";
 import { PeipkgError } from "../../../core/errors.ts";
-import {
-  baseNameOf,
-  compareBytes,
-  isSafePath,
-  parentOf,
-  parseSafePath,
-  toInstallPath,
-} from "../../../core/identity/safe_path.ts";
+import { baseNameOf, compareBytes, isSafePath, parentOf, parseSafePath } from "../../../core/identity/safe_path.ts";
 
 function ruleOf(text: string): string | undefined {
   try {
@@ -109,10 +102,9 @@ Deno.test("F-GEN-01: compareBytes() is the order of UTF-8 bytes, which is not th
   );
 });
 
-Deno.test("parentOf(), baseNameOf() and toInstallPath() take a path apart", () => {
+Deno.test("parentOf() and baseNameOf() take a path apart", () => {
   const path = parseSafePath("usr/bin/x");
   assert.equal(parentOf(path), "usr/bin");
   assert.equal(parentOf(parseSafePath("usr")), undefined);
   assert.equal(baseNameOf(path), "x");
-  assert.equal(toInstallPath(path), "/usr/bin/x");
 });
