@@ -19,7 +19,7 @@ import type { Invocation } from "./invocation.ts";
 import { isYes, trustQuestion } from "./prompt.ts";
 
 /** What the operator compares, escaped (C-REPO-05). */
-export function ceremonyLines({ plan, keys, anchors }: RepositoryCeremony, isTyped: boolean): readonly string[] {
+function ceremonyLines({ plan, keys, anchors }: RepositoryCeremony, isTyped: boolean): readonly string[] {
   const { handle, baseUrl } = plan.configuration;
   return [
     `repository "${escapeText(handle)}" (${escapeText(baseUrl)}) signs with`,

@@ -260,7 +260,7 @@ export async function answerLate(
 // --- Afterwards ------------------------------------------------------------------------------------------------
 
 /** `done — 1 operation applied` (C-PLAN-04) */
-export function doneText(operations: number): string {
+function doneText(operations: number): string {
   return `done — ${operations} ${operations === 1 ? "operation" : "operations"} applied`;
 }
 

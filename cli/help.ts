@@ -19,7 +19,7 @@ const TEXT_COLUMN = 28;
 const LINE_WIDTH = 80;
 
 /** `<package>...`, `[repository]...`, `manual|auto` */
-export function operandSyntax(operand: OperandSpec): string {
+function operandSyntax(operand: OperandSpec): string {
   const label = operand.optional === true ? `[${operand.label}]` : `<${operand.label}>`;
   return operand.repeatable === true ? `${label}...` : label;
 }

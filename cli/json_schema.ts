@@ -34,7 +34,7 @@ export const ANY: Schema = {};
 
 export const listOf = (items: Schema): Schema => ({ type: "array", items });
 export const wordOf = (...words: readonly string[]): Schema => ({ type: "string", enum: words });
-export const mapOf = (values: Schema): Schema => ({ type: "object", properties: {}, additionalProperties: values });
+const mapOf = (values: Schema): Schema => ({ type: "object", properties: {}, additionalProperties: values });
 export const oneOf = (...anyOf: readonly Schema[]): Schema => ({ anyOf });
 export const TEXTS: Schema = listOf(TEXT);
 
@@ -261,7 +261,7 @@ const REJECTION_DETAILS: Readonly<Record<string, Schema>> = {
 };
 
 /** What C-JSON-13 promises for single codes. */
-export const CODE_DETAILS: { readonly [code in ErrorCode]?: Readonly<Record<string, Schema>> } = {
+const CODE_DETAILS: { readonly [code in ErrorCode]?: Readonly<Record<string, Schema>> } = {
   "unresolvable": REJECTION_DETAILS,
   "locked": REJECTION_DETAILS,
   "critical": REJECTION_DETAILS,

@@ -976,7 +976,7 @@ export const completionCommands = (program: string): readonly CommandSpec[] => [
   },
 ];
 
-export const PEIPKG_COMMANDS: readonly CommandSpec[] = [
+const PEIPKG_COMMANDS: readonly CommandSpec[] = [
   INSTALL,
   REMOVE,
   UPGRADE,

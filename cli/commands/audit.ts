@@ -7,7 +7,7 @@ import { readPatterns } from "../operands.ts";
 
 const LABEL_WIDTH = 19;
 
-export function parseAudit(args: ParsedArguments): AuditRequest {
+function parseAudit(args: ParsedArguments): AuditRequest {
   const { options } = args;
   return {
     fetch: hasFlag(options, "fetch"),
@@ -33,7 +33,7 @@ function details(item: Vulnerability): readonly string[] {
 }
 
 /** Lines of a report with findings, package by package. */
-export function auditLines({ vulnerable }: AuditReport): readonly string[] {
+function auditLines({ vulnerable }: AuditReport): readonly string[] {
   const packages = new Set(vulnerable.map(({ name, version }) => `${name} ${version}`));
   const lines = [...packages].flatMap((title) => [
     escapeText(`${title} is vulnerable:`),

@@ -7,7 +7,7 @@ import { escapeText } from "../escape.ts";
 import type { Invocation } from "../invocation.ts";
 import { readPackageNames } from "../operands.ts";
 
-export function parseAutoremove(args: ParsedArguments, defaults: ChangeDefaults): ChangeRequest {
+function parseAutoremove(args: ParsedArguments, defaults: ChangeDefaults): ChangeRequest {
   return {
     kind: "autoremove",
     keep: readPackageNames(args, optionList(args.options, "keep")),

@@ -40,7 +40,7 @@ function parseInstalled(text: string): Pick<Parameters<typeof planBundle>[1], "i
  *
  * @throws {UsageError} for a line that is neither
  */
-export function parseNames(args: ParsedArguments, text: string): readonly SelectionTarget[] {
+function parseNames(args: ParsedArguments, text: string): readonly SelectionTarget[] {
   if (text.startsWith(EXPORT_HEADER) || text.trimStart().startsWith("{")) {
     return parseExport(text).map(({ name, version }) => ({ name, version }));
   }
@@ -49,7 +49,7 @@ export function parseNames(args: ParsedArguments, text: string): readonly Select
 }
 
 /** An absolute path as a `file:` base that needs no quoting in any shell (R-URL-01). */
-export function fileBase(path: string, workingDirectory: string): string {
+function fileBase(path: string, workingDirectory: string): string {
   const parts: string[] = [];
   for (const part of (path.startsWith("/") ? path : `${workingDirectory}/${path}`).split("/")) {
     if (part === "..") parts.pop();

@@ -22,7 +22,7 @@ import { problemText } from "./verify.ts";
 const SELECTORS = ["deps", "files", "database", "stray"] as const;
 
 /** Without a selector everything but strays is looked at (C-CHECK-01). */
-export function parseCheck(args: ParsedArguments): CheckRequest {
+function parseCheck(args: ParsedArguments): CheckRequest {
   const { options } = args;
   const isSelected = SELECTORS.some((name) => hasFlag(options, name));
   const selected = (name: (typeof SELECTORS)[number]): boolean =>

@@ -39,7 +39,7 @@ function roleDocument({ role, holder, links, providers }: RoleDetail): unknown {
 }
 
 /** One role in full, escaped (C-CMD-01). */
-export function roleLines(detail: RoleDetail, isVerbose: boolean): readonly string[] {
+function roleLines(detail: RoleDetail, isVerbose: boolean): readonly string[] {
   const { role, holder, links, providers, consumers } = detail;
   return [
     holder === undefined ? `role ${role} is unheld` : `role ${role} is held by ${holder}`,

@@ -31,12 +31,12 @@ const tomlText = (value: SettingValue["value"] | undefined): string =>
     : JSON.stringify(value);
 
 /** One line of C-CONFIG-01, escaped. */
-export function settingLine({ definition, value, source }: SettingValue): string {
+function settingLine({ definition, value, source }: SettingValue): string {
   return `${definition.key.padEnd(KEY_WIDTH)}${escapeText(tomlText(value))}  (${SOURCES[source]})`;
 }
 
 /** A repository as an indented block, escaped; absent limits are those of the settings above. */
-export function repositoryLines(item: RepositoryListing): readonly string[] {
+function repositoryLines(item: RepositoryListing): readonly string[] {
   if (item.kind === "invalid") return [`repository ${escapeText(item.handle)}  [invalid]`];
   const { handle, ...values } = item.configuration;
   const keyed = Object.entries(values).filter(([, value]) => value !== undefined).map(([name, value]) => {

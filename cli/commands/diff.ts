@@ -23,7 +23,7 @@ const MERGED_LIMIT_BYTES = 16 * 1024 * 1024;
 type Verb = NewDefaultChoice["kind"];
 
 /** What is to become of the files, if anything (C-DIFF-02). */
-export function parseVerb(args: ParsedArguments): Verb | undefined {
+function parseVerb(args: ParsedArguments): Verb | undefined {
   const { options, operands, path } = args;
   const verb = (["use-new", "keep", "merged"] as const).find((name) => options[name] !== undefined);
   if (verb === undefined && hasFlag(options, "yes")) {

@@ -5,7 +5,7 @@ import { agreeOnPackages, countText, readSelectionTarget } from "../download.ts"
 import type { Invocation } from "../invocation.ts";
 
 /** What was asked for; nothing is looked up. */
-export function parseFetch(args: ParsedArguments): FetchRequest {
+function parseFetch(args: ParsedArguments): FetchRequest {
   const { options, operands } = args;
   const updates = hasFlag(options, "updates");
   if (operands.length === 0 && !updates) {

@@ -17,7 +17,7 @@ const DEFAULT_COUNT = 20;
 const STATE_WIDTH = 11;
 
 /** Lines of C-HIST-01, escaped. */
-export function historyLines(entries: readonly HistoryEntry[]): readonly string[] {
+function historyLines(entries: readonly HistoryEntry[]): readonly string[] {
   const width = Math.max(0, ...entries.map(({ id }) => String(id).length));
   return entries.map(({ id, startedAt, state, summary }) =>
     `${String(id).padStart(width)}  ${formatTimestamp(startedAt)}  ${state.padEnd(STATE_WIDTH)}  ${escapeText(summary)}`

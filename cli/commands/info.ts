@@ -57,7 +57,7 @@ function originText({ origin, isOrphaned }: PackageDetail): string {
 }
 
 /** The record of C-INFO-01, and with detail that of C-INFO-02. */
-export function detailLines(detail: PackageDetail, isVerbose: boolean): readonly string[] {
+function detailLines(detail: PackageDetail, isVerbose: boolean): readonly string[] {
   const { build } = detail;
   const more: readonly (readonly [string, readonly string[]])[] = [
     field("size", renderSize(detail.sizeInstalledBytes)),

@@ -34,7 +34,7 @@ export function parseList(args: ParsedArguments): ListFilters {
 }
 
 /** Lines of the listing; the last column is never padded, so an orphan's tail stands two blanks behind it. */
-export function listLines(items: readonly PackageSummary[]): readonly string[] {
+function listLines(items: readonly PackageSummary[]): readonly string[] {
   return renderColumns(items.map((item) => {
     const tail = item.isOrphaned ? `  [orphaned: ${item.origin ?? ""} is no longer configured]` : "";
     return [item.name, item.version, item.architecture + tail].map(escapeText);

@@ -44,7 +44,7 @@ function parse<Result>(args: ParsedArguments, what: string, text: string, work: 
  * What is asked. Under `--json` the format is ignored and may be left out: a first operand without a pattern is a
  * name then (C-QUERY-03).
  */
-export function parseQuery(args: ParsedArguments, isJson: boolean): QueryRequest {
+function parseQuery(args: ParsedArguments, isJson: boolean): QueryRequest {
   const { options, operands, path } = args;
   const source = path[0] === "rquery" ? "offered" : optionText(options, "file") === undefined ? "installed" : "file";
   const [first] = operands;

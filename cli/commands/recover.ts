@@ -60,7 +60,7 @@ function section(heading: string, lines: readonly string[]): readonly string[] {
 }
 
 /** The report for people, escaped. */
-export function reportLines(report: RecoveryDocument | undefined): readonly string[] {
+function reportLines(report: RecoveryDocument | undefined): readonly string[] {
   if (report === undefined) return ["there is no database to report on"];
   const { transaction } = report;
   const state = transaction?.isIndeterminate === true ? "could not be rolled back completely" : "was interrupted";

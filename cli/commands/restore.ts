@@ -7,7 +7,7 @@ import type { Invocation } from "../invocation.ts";
 import { isYes, ROUTINE_QUESTION } from "../prompt.ts";
 
 /** What the operator decides on (C-BACKUP-02); with names when asked for detail. */
-export function restoreLines(plan: RestorePlan, isVerbose: boolean): readonly string[] {
+function restoreLines(plan: RestorePlan, isVerbose: boolean): readonly string[] {
   const { header, added, dropped, changed } = plan;
   const counts: readonly (readonly [string, readonly string[]])[] = [
     ["added", added],

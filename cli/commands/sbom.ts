@@ -6,7 +6,7 @@ import type { Invocation } from "../invocation.ts";
 import { readPatterns } from "../operands.ts";
 
 /** @param epoch `SOURCE_DATE_EPOCH`; empty counts as unset (C-CONF-03). */
-export function parseSbom(args: ParsedArguments, epoch: string | undefined): InventoryRequest {
+function parseSbom(args: ParsedArguments, epoch: string | undefined): InventoryRequest {
   const isSet = epoch !== undefined && epoch !== "";
   if (isSet && !/^[0-9]{1,11}$/.test(epoch)) {
     throw new UsageError(args.words, `SOURCE_DATE_EPOCH is "${epoch}", seconds since 1970 are required`, {

@@ -52,7 +52,7 @@ export function parseSearch({ options }: ParsedArguments): SearchFilters {
 }
 
 /** Lines of the answer (C-SEARCH-01). */
-export function searchLines(items: readonly AvailablePackage[]): readonly string[] {
+function searchLines(items: readonly AvailablePackage[]): readonly string[] {
   const rows = items.map((item) => [item.name, item.version, `[${item.repository}]`, item.description].map(escapeText));
   return renderColumns(rows, [NAME_WIDTH]);
 }

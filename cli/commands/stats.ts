@@ -14,7 +14,7 @@ const labelled = (label: string, value: string): string => `  ${label}:`.padEnd(
  *
  * @param size Words of a number of bytes.
  */
-export function statsLines(
+function statsLines(
   { local, repositories }: Statistics,
   parts: { readonly local: boolean; readonly remote: boolean },
   size: (bytes: number) => string,

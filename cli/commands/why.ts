@@ -20,7 +20,7 @@ function chainText(chain: Chain): string {
 }
 
 /** The answer of C-WHY-01, escaped. */
-export function whyLines({ name, version, isAutomatic, chains }: WhyAnswer): readonly string[] {
+function whyLines({ name, version, isAutomatic, chains }: WhyAnswer): readonly string[] {
   const head = `${name} ${version} was installed`;
   if (!isAutomatic) return [escapeText(`${head} because it was asked for`)];
   const tail = chains.length === 0 ? " and nothing needs it" : "";

@@ -60,7 +60,7 @@ function versionIn({ plan }: PreparedChange, name: string): string | undefined {
 }
 
 /** The answer when nothing stands in the way. */
-export function possibleLines(prepared: PreparedChange, name: string): readonly string[] {
+function possibleLines(prepared: PreparedChange, name: string): readonly string[] {
   const version = versionIn(prepared, name);
   if (version === undefined) return [`nothing is on offer that would move ${name}`];
   const { operations, authorisations } = prepared.plan;
@@ -72,7 +72,7 @@ export function possibleLines(prepared: PreparedChange, name: string): readonly 
 }
 
 /** The answer when there is no plan. */
-export function impossibleLines(name: string, version: string | undefined, failure: Failure): readonly string[] {
+function impossibleLines(name: string, version: string | undefined, failure: Failure): readonly string[] {
   const asked = version === undefined ? name : `${name} ${version}`;
   return [
     `${asked} is not possible: ${failure.message}`,

@@ -72,7 +72,7 @@ function operationLine(screen: Screen, operation: Operation): string {
 }
 
 /** `registryd -> altregd  (was loregd)` */
-export function claimText({ role, from, to }: ClaimChange): string {
+function claimText({ role, from, to }: ClaimChange): string {
   const was = from === undefined ? "" : `  (was ${from})`;
   return escapeText(`${role} -> ${to ?? "-"}${was}`);
 }
@@ -93,7 +93,7 @@ function noteText(note: PlanNote): string {
 }
 
 /** Notes in the order of C-PLAN-02, unescaped, without `note: `. */
-export function planNotes(prepared: ShownChange): readonly string[] {
+function planNotes(prepared: ShownChange): readonly string[] {
   const of = (kind: PlanNote["kind"]) => prepared.notes.filter((note) => note.kind === kind).map(noteText);
   return [
     ...of("optional"),
@@ -128,12 +128,12 @@ export function renderPlan(screen: Screen, prepared: ShownChange): readonly stri
 }
 
 /** `total: download 9.8 MiB, disk +31.2 MiB` */
-export function totalLine(downloadBytes: number, sizeChangeBytes: number): string {
+function totalLine(downloadBytes: number, sizeChangeBytes: number): string {
   return `total: download ${renderSize(downloadBytes)}, disk ${renderSizeChange(sizeChangeBytes)}`;
 }
 
 /** `Operation` of cli.md 6.2. */
-export function operationDocument(operation: Operation): Readonly<Record<string, unknown>> {
+function operationDocument(operation: Operation): Readonly<Record<string, unknown>> {
   const { kind, requested, cause } = operation;
   const causedBy = "by" in cause ? { caused_by: cause.by } : {};
   if (operation.kind === "remove") {

@@ -18,7 +18,7 @@ export const MAX_LINE_BYTES = 64 * 1024;
 /** Size at which a new file is begun (A-LOG-07). */
 export const MAX_LOG_BYTES = 10 * 1024 * 1024;
 /** Rotated files kept. */
-export const KEPT_LOGS = 8;
+const KEPT_LOGS = 8;
 
 const FILE_MODE = 0o600;
 const LOCK_WAIT_MILLISECONDS = 5000;

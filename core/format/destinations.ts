@@ -130,7 +130,7 @@ export function createDestinationCheck(rules: DestinationRules): DestinationChec
  *
  * @param deeper Demand at least one component below the destination.
  */
-export function isLooseDestination(path: string, layout: Layout, deeper = false): boolean {
+function isLooseDestination(path: string, layout: Layout, deeper = false): boolean {
   return profilesOf(layout).some((profile) =>
     LOOSE_ROOTS[profile].some((root) => path.startsWith(`${root}/`) || (!deeper && path === root))
   );

@@ -12,7 +12,7 @@ const CHARACTERS_REGEXP = /^[a-z0-9._-]+$/;
 const BAD_START_REGEXP = /(?:^|\.)(?![a-z0-9])/;
 
 /** Whether `text` is a root reference (F-ROOT-01). */
-export function isRootReference(text: string): text is RootReference {
+function isRootReference(text: string): text is RootReference {
   return CHARACTERS_REGEXP.test(text) && !BAD_START_REGEXP.test(text);
 }
 

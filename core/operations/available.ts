@@ -135,7 +135,7 @@ async function refreshByAge(
  * @throws {PeipkgError} `stale` (`E_TRUST_AGE`, `E_INDEX_STALE`)
  * @see R-AGE-03 … R-AGE-06, C-INSTALL-14
  */
-export async function ensureFresh(
+async function ensureFresh(
   access: RepositoryAccess,
   enabled: readonly RepositoryConfiguration[],
   options: Pick<AvailableOptions, "dryRun" | "allowStale">,

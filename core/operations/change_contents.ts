@@ -19,7 +19,7 @@ export interface ChangeContents extends Disposable {
 const decoder = new TextDecoder();
 
 /** Packages of a plan whose files are needed; `kept` content needs none. */
-export function plannedPackages(plan: Plan, kept: ReadonlyMap<string, ContentSource>): readonly PlannedPackage[] {
+function plannedPackages(plan: Plan, kept: ReadonlyMap<string, ContentSource>): readonly PlannedPackage[] {
   return plan.operations.flatMap((operation) => {
     if (operation.kind === "remove" || kept.has(operation.target.name)) return [];
     const { name, version, architecture, hash, origin } = operation.target;

@@ -8,7 +8,7 @@ import type { Directory, ReadableFile, RootDirectory, Session, WritableFile } fr
 const DENIED: ReadonlySet<string> = new Set(["EACCES", "EPERM", "EROFS"]);
 
 /** Words a refused system call on a named path. */
-export function namedPathError(error: SystemCallError, what: string, path: string): PeipkgError {
+function namedPathError(error: SystemCallError, what: string, path: string): PeipkgError {
   const found = error.errno === "ENOENT" ? "it does not exist" : `the system answers ${error.errno}`;
   return ruleError(DENIED.has(error.errno) ? "NOT_PERMITTED" : "FS_IO", `cannot ${what} "${path}": ${found}`, {
     path,

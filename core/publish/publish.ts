@@ -44,7 +44,7 @@ export type PublishResult =
   | { readonly kind: "nothing"; readonly indexVersion: number }
   | { readonly kind: "published"; readonly indexVersion: number; readonly packages: readonly PublishedPackage[] };
 
-export const DEFAULT_URL_TEMPLATE = "/p/{name}/{version}/{filename}";
+const DEFAULT_URL_TEMPLATE = "/p/{name}/{version}/{filename}";
 
 /**
  * Publishes the next index version. The descriptor is left alone.

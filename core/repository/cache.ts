@@ -24,7 +24,7 @@ const FILE_REGEXP = /^([a-z0-9-]{1,64})\.(?:active|archive)\.json(?:\.sig)?(?:\.
 const PREVIOUS_SUFFIX = ".previous";
 
 /** Name of a cached index file. */
-export function cachedIndexName(handle: string, kind: CatalogueKind): string {
+function cachedIndexName(handle: string, kind: CatalogueKind): string {
   return `${handle}.${kind}.json`;
 }
 

@@ -146,7 +146,7 @@ export async function withRetries<T>(
 }
 
 /** A failure another attempt may cure. Never leaves this room. */
-export class RetryableError extends Error {
+class RetryableError extends Error {
   override readonly name = "RetryableError";
   constructor(readonly failure: PeipkgError, readonly retryAfterSeconds?: number) {
     super(failure.message, { cause: failure });

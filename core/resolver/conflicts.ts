@@ -29,7 +29,7 @@ export type ConflictFailure =
  *
  * @see S-CONF-01, S-SAT-02
  */
-export function* conflictsOf(world: World): Generator<ConflictFound> {
+function* conflictsOf(world: World): Generator<ConflictFound> {
   const placements = [...world.placements].sort((a, b) => compareText(a.candidate.name, b.candidate.name));
   for (const placed of placements) {
     const { candidate } = placed;

@@ -171,7 +171,7 @@ export function goalOptions(goal: Goal, world: World): Options {
  *
  * @see S-UPG-01, S-UPG-02
  */
-export function findTarget(installed: InstalledPackage, context: Context): Target | undefined {
+function findTarget(installed: InstalledPackage, context: Context): Target | undefined {
   if (!context.upgradeTargets.has(installed.name)) {
     context.upgradeTargets.set(installed.name, computeTarget(installed, context));
   }

@@ -150,7 +150,7 @@ export function packageOf({ table, values }: DumpRow): string | undefined {
 }
 
 /** Value of a column by name. */
-export function columnOf(row: DumpRow, column: string): DumpValue | undefined {
+function columnOf(row: DumpRow, column: string): DumpValue | undefined {
   const at = TABLES_BY_NAME.get(row.table)?.columns.indexOf(column) ?? -1;
   return at < 0 ? undefined : row.values[at];
 }

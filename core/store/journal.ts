@@ -60,7 +60,7 @@ export type JournalDirectory =
   };
 
 export type OperationAction = "install" | "reinstall" | "upgrade" | "downgrade" | "remove" | "claim";
-export const OPERATION_ACTIONS = ["install", "reinstall", "upgrade", "downgrade", "remove", "claim"] as const;
+const OPERATION_ACTIONS = ["install", "reinstall", "upgrade", "downgrade", "remove", "claim"] as const;
 
 /** One row of `txn_op`; of action `claim` the subject is a role and the versions are old and new holder. */
 export interface JournalOperation {
@@ -115,7 +115,7 @@ export interface UnfinishedTransaction {
 }
 
 export type SideEffectName = "ldconfig" | "depmod" | "man-db";
-export const SIDE_EFFECT_NAMES = ["ldconfig", "depmod", "man-db"] as const;
+const SIDE_EFFECT_NAMES = ["ldconfig", "depmod", "man-db"] as const;
 export type SideEffectState = "due" | "done" | "failed" | "skipped";
 const SIDE_EFFECT_STATES = ["due", "done", "failed", "skipped"] as const;
 

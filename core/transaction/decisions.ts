@@ -48,7 +48,7 @@ const NOT_NEW: readonly FinalFound[] = ["other"];
 const PRESENT: readonly FinalFound[] = ["new", "other", "same-as-backup", "new-target", "old-target"];
 
 /** Stage A, first match wins. */
-export const APPLYING_ROWS: readonly DecisionRow[] = [
+const APPLYING_ROWS: readonly DecisionRow[] = [
   row("T-ROLL-30", "create", true, undefined, undefined, "none"),
   row("T-ROLL-31", "create", false, ["absent"], undefined, "none"),
   row("T-ROLL-32", "create", false, ["new"], undefined, "unapply"),

@@ -26,7 +26,7 @@ export function errnoWords(errno: string): string {
 }
 
 /** The rule of a refused call that writes or reads below the root. */
-export function fileSystemRule(errno: string): ErrorRule {
+function fileSystemRule(errno: string): ErrorRule {
   if (NO_SPACE.has(errno)) return "DISK_SPACE";
   return DENIED.has(errno) ? "NOT_PERMITTED" : "FS_IO";
 }

@@ -54,7 +54,7 @@ export class FileOperation implements JournalFile {
 }
 
 /** The journal's word for what is on disk; sockets, devices and FIFOs are displaced like files. */
-export function recordedType(type: FileType): RecordedType {
+function recordedType(type: FileType): RecordedType {
   return type === "other" ? "file" : type;
 }
 

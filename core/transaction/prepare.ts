@@ -43,7 +43,7 @@ export interface CancelledTransaction {
 }
 
 /** Path rules with the operator's settings. */
-export function pathRules(
+function pathRules(
   options: Pick<TransactionInput["options"], "reservedPaths" | "dropinDirectories">,
 ): PathRules {
   return new PathRules(options.reservedPaths, options.dropinDirectories);

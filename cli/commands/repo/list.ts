@@ -25,7 +25,7 @@ export function repositoryDocument(item: RepositoryListing): Readonly<Record<str
 }
 
 /** One line, fields joined by two blanks and not padded; escaped. */
-export function repositoryLine(item: RepositoryListing): string {
+function repositoryLine(item: RepositoryListing): string {
   if (item.kind === "invalid") return `${escapeText(item.handle)}  [invalid]`;
   const { handle, baseUrl, priority, signaturePolicy, enabled } = item.configuration;
   const tails = [
