@@ -15,17 +15,20 @@ export interface Inconsistency {
 /** SQLite stops after so many faults; a broken file has no end of them. */
 const MAX_ENGINE_PROBLEMS = 20;
 
+/** Pairs of `foreignKeyProblems()` whose rows `ownerless()` names one by one. */
+const NAMED_BY_ROW: ReadonlySet<string> = new Set(["claim_holder → package", "claim_link → claim_holder"]);
+
 /**
  * Looks for faults of the whole database.
  *
  * @param quick The engine compares no index with its table, which is what costs time.
  * @throws {PeipkgError} `database` when it cannot be read at all
- * @see C-CHECK-01
+ * @see C-CHECK-01, T-INDET-06
  */
 export function findInconsistencies(database: Database, quick: boolean): readonly Inconsistency[] {
   return [
     ...engineProblems(database, quick),
-    ...database.foreignKeyProblems().map((pair) => ({
+    ...database.foreignKeyProblems().filter((pair) => !NAMED_BY_ROW.has(pair)).map((pair) => ({
       text: `rows belong to something that is not recorded: ${pair}`,
     })),
     ...contestedPaths(database),
@@ -54,17 +57,29 @@ function contestedPaths(database: Database): readonly Inconsistency[] {
   });
 }
 
-/** Rows that hang on a package or a role without the layout saying so. */
+/** Rows that hang on a transaction, a package or a role in a way they should not. */
 function ownerless(database: Database): readonly Inconsistency[] {
   const pending = database.statement(
     `SELECT CAST(id AS TEXT) AS id FROM txn
       WHERE state = 'pending' AND NOT EXISTS (SELECT 1 FROM txn_op WHERE txn_id = id)`,
   ).all().map((row) => ({ text: `pending transaction ${textOf(row, "id")} has no operations` }));
+  const holders = database.statement(
+    "SELECT role, holder FROM claim_holder WHERE holder NOT IN (SELECT name FROM package) ORDER BY role",
+  ).all().map((row) => {
+    const holder = textOf(row, "holder");
+    return { text: `role "${textOf(row, "role")}" is held by ${holder}, which is not installed`, package: holder };
+  });
+  const unheld = database.statement(
+    "SELECT path, role FROM claim_link WHERE role NOT IN (SELECT role FROM claim_holder) ORDER BY path",
+  ).all().map((row) => {
+    const path = textOf(row, "path");
+    return { text: `link ${path} belongs to role "${textOf(row, "role")}", which nobody holds`, path };
+  });
   const links = database.statement(
     `SELECT l.path, f.package_name FROM claim_link l JOIN package_file f ON f.path = l.path ORDER BY l.path`,
   ).all().map((row) => {
     const path = textOf(row, "path");
     return { text: `${path} is a claim link and a file of ${textOf(row, "package_name")}`, path };
   });
-  return [...pending, ...links];
+  return [...pending, ...holders, ...unheld, ...links];
 }

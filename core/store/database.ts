@@ -326,11 +326,6 @@ export class Database implements Disposable {
     this.setMeta("generation", String(this.generation() + 1n));
   }
 
-  /** Problems SQLite finds in the file's structure; empty when there are none. */
-  quickCheck(): readonly string[] {
-    return this.#checkLines("PRAGMA quick_check", "quick_check");
-  }
-
   /** Rows whose foreign key points nowhere, as `table → parent`. */
   foreignKeyProblems(): readonly string[] {
     const rows = this.statement("PRAGMA foreign_key_check").all();
@@ -382,11 +377,6 @@ export class Database implements Disposable {
     this.#isOpen = false;
     this.#statements.clear();
     this.#connection.close();
-  }
-
-  #checkLines(pragma: string, column: string): readonly string[] {
-    const lines = this.statement(pragma).all().map((row) => String(row[column]));
-    return lines.filter((line) => line !== "ok");
   }
 
   #readSchema(): readonly SchemaObject[] {

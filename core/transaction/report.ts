@@ -4,6 +4,7 @@
  */
 import { walkAuditLog } from "../audit/log.ts";
 import { AUDIT_DIRECTORY } from "../audit/sink.ts";
+import { findInconsistencies } from "../store/consistency.ts";
 import type { Database } from "../store/database.ts";
 import { priorFiles, readTransactions } from "../store/history.ts";
 import { readFiles, readInstalledPackages, readOwners } from "../store/installed.ts";
@@ -15,7 +16,6 @@ import {
   type PendingTransaction,
   pendingTransaction,
 } from "../store/journal.ts";
-import { readClaimLinks, readHolders } from "../store/roles.ts";
 import type { Directory, FileStatus, FileSystemStatus } from "../system.ts";
 import { ContentReader } from "./config_files.ts";
 import { DirectoryPool } from "./directories.ts";
@@ -95,7 +95,7 @@ export function recoveryReport(context: TransactionContext): RecoveryReport {
     operations,
     files: rows.flatMap((file) => attempt<ReportedFile[]>(file.path, [], () => [describe(context, pool, file)])),
     database: [
-      ...attempt<readonly string[]>("database", [], () => inconsistencies(database, pending, operations)),
+      ...attempt<readonly string[]>("database", [], () => findInconsistencies(database, true).map(({ text }) => text)),
       ...attempt<readonly string[]>("audit log", [], () => auditLogBreak(pool)),
     ],
     strays: [...directories].flatMap((path) => attempt(path, [], () => straysIn(database, pool, named(), path))),
@@ -128,25 +128,6 @@ function concernedDirectories(database: Database, rows: readonly JournalFile[]):
     for (const { path, type } of readFiles(database, name)) directories.add(type === "dir" ? path : parentPath(path));
   }
   return directories;
-}
-
-function inconsistencies(
-  database: Database,
-  pending: PendingTransaction | undefined,
-  operations: readonly JournalOperation[],
-): readonly string[] {
-  const found = [...database.quickCheck(), ...database.foreignKeyProblems()];
-  if (pending !== undefined && operations.length === 0) found.push(`transaction ${pending.id} has no operations`);
-  const installed = new Set<string>(readInstalledPackages(database).map(({ name }) => name));
-  const held = new Set<string>();
-  for (const { role, holder } of readHolders(database)) {
-    held.add(role);
-    if (!installed.has(holder)) found.push(`role "${role}" is held by ${holder}, which is not installed`);
-  }
-  for (const { path, role } of readClaimLinks(database)) {
-    if (!held.has(role)) found.push(`link ${path} belongs to role "${role}", which nobody holds`);
-  }
-  return found;
 }
 
 /** Where the chain of the audit log does not hold (A-LOG-10); a record that disagrees, though no row. */

@@ -128,6 +128,22 @@ Deno.test("C-CHECK-01, C-CHECK-03: faults of the database are named and never ed
   assert.match(refused.stderr, /peipkg: check: \d+ problem\(s\) cannot be repaired here/);
 });
 
+Deno.test("C-CHECK-01, T-INDET-06: check and the forensic report find the same in the database, each row named", async () => {
+  await using world = await installed();
+  tamper(
+    world,
+    `INSERT INTO claim_holder VALUES ('editor', 'nobody');
+     INSERT INTO claim_link (path, role, slot, target) VALUES ('/usr/bin/pager', 'pager', 'bin', '/usr/bin/greet');`,
+  );
+  const expected = [
+    'role "editor" is held by nobody, which is not installed',
+    'link /usr/bin/pager belongs to role "pager", which nobody holds',
+  ];
+  const { stdout } = await world.expect(["check", "--database"], 1);
+  assert.equal(stdout, `${expected.map((text) => `database: ${text}\n`).join("")}check: 2 problem(s) found\n`);
+  assert.deepEqual(JSON.parse((await world.expect(["--json", "recover", "--report"])).stdout).database, expected);
+});
+
 Deno.test("C-CHECK-03: what no repository can supply is said, and an edited configuration file is left alone", async () => {
   await using world = await World.create();
   const local = await world.pack(TOOL);
