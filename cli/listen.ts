@@ -155,7 +155,7 @@ export function listenFor(
         screen.narrate(`running side effects: ${event.names.join(", ")}`);
         break;
       case "waiting-for-lock":
-        screen.aside(waitingText(screen.mode.program, event.pid, event.command));
+        screen.notice(waitingText(event.pid, event.command)); // T-LOCK-05
         break;
       case "repository":
         screen.event("repository", repositoryFields(event));
@@ -182,7 +182,7 @@ export function timingText(what: string, milliseconds: number): string {
   return `${what} took ${Math.round(milliseconds)} ms`;
 }
 
-function waitingText(program: string, pid: number | undefined, command: string | undefined): string {
+function waitingText(pid: number | undefined, command: string | undefined): string {
   const holder = pid === undefined ? "another process" : `process ${pid}`;
-  return `${program}: waiting for ${holder}${command === undefined ? "" : ` (${escapeText(command)})`}`;
+  return `waiting for ${holder}${command === undefined ? "" : ` (${command})`}`;
 }

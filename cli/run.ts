@@ -145,7 +145,7 @@ class Run {
   signalled(signal: EndingSignal, makeError: (signal: number) => Error): void {
     const { screen } = this;
     if (screen?.committed !== undefined) this.interruptedAfterCommit = true;
-    else if (screen?.rollingBack === true) screen.aside(`${this.program.name}: rolling back, please wait`);
+    else if (screen?.rollingBack === true) screen.notice("rolling back, please wait");
     if (this.abort.signal.aborted) return;
     screen?.breakPrompt();
     this.abort.abort(makeError(SIGNAL_NUMBERS[signal]));

@@ -125,6 +125,12 @@ export class Screen {
     else if (this.isHuman) this.aside(`${this.mode.program}: ${escapeText(text)}`);
   }
 
+  /** Why nothing seems to happen, whatever the verbosity: a line on stderr, or an event. `text` is escaped here. */
+  notice(text: string): void {
+    if (this.isEvents) this.event("message", { text });
+    else this.aside(`${this.mode.program}: ${escapeText(text)}`);
+  }
+
   /** A warning, once (C-ERR-04). */
   warn(rule: WarningRule, code: string, text: string): void {
     const key = `${rule} ${text}`;

@@ -272,6 +272,7 @@ class Execution {
     } catch (error) {
       warnings.push({ rule: "W_HOUSEKEEPING", text: `the next command repeats the rest: ${describeFailure(error)}` });
     }
+    await session.system.sleep(0); // C-SIG-05: in this turn a signal that came since the commit is delivered
     return {
       kind: "committed",
       cancelReason: undefined,

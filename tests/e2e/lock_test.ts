@@ -71,6 +71,9 @@ Deno.test("T-LOCK-01, T-LOCK-05, T-LOCK-06, T-SIG-05: one writer at a time, stop
     assert.match(told.stderr, new RegExp(`^peipkg: install: .*process ${child.pid}\\b`, "m"));
     const waited = await world.expect(["--lock-wait", "1", "install", "one", "--yes"], 1);
     assert.match(waited.stderr, new RegExp(`waiting for process ${child.pid}\\b`));
+    const program = await world.expect(["--json", "--lock-wait", "1", "install", "one", "--yes"], 1);
+    const messages = program.stdout.split("\n").filter((line) => line.includes('"event":"message"'));
+    assert.deepEqual(messages.map((line) => JSON.parse(line).text), [`waiting for process ${child.pid} (install)`]);
     // Readers and dry runs see the committed state and wait for nobody.
     assert.equal((await world.expect(["list"])).stdout, "no packages are installed\n");
     assert.match((await world.expect(["install", "one", "--dry-run"])).stdout, /dry run/);

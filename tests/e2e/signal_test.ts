@@ -164,6 +164,8 @@ Deno.test("C-SIG-01…C-SIG-05, T-SIG-01…T-SIG-05, FP-09, FP-10: signals in ev
     });
     assert.equal(result.status, 0);
     assert.equal(await made.requireOneOf(result, "SIGTERM"), "committed");
+    const warnings = result.events.filter(({ code }) => code === "committed-interrupted").map(({ text }) => text);
+    assert.deepEqual(warnings, ["interrupted after the transaction had committed — the changes stand"]);
   });
 
   await t.step("T-SIG-05: SIGPIPE is ignored in every phase", async () => {
