@@ -6,6 +6,7 @@
  */
 import { PeipkgError, ruleError, SystemCallError } from "../errors.ts";
 import { readSmallFile, removeDurably, writeFileDurably } from "../fs/durable.ts";
+import { REPOSITORY_SETTING_KEYS, type RepositorySettings } from "../identity/repository_settings.ts";
 import { compareBytes } from "../identity/safe_path.ts";
 import { isSid } from "../identity/sid.ts";
 import { isFingerprint } from "../identity/fingerprint.ts";
@@ -14,27 +15,10 @@ import { parseBaseUrl } from "./base_url.ts";
 import { nearestName } from "../identity/near_name.ts";
 import { CONFIGURATION_BYTES, readFlatToml, renderTomlEntry, type TomlEntry, type TomlValue } from "./toml.ts";
 
-export type SignaturePolicy = "required" | "optional";
-
-/** Settings of one repository file; absent age limits fall back to the global ones. */
-export interface RepositoryConfiguration {
+/** One repository file. */
+export interface RepositoryConfiguration extends RepositorySettings {
   /** Local name: the stem of the file. */
   readonly handle: string;
-  readonly baseUrl: string;
-  readonly mirrors: readonly string[];
-  /** 1 … 2147483647, lower is stronger. */
-  readonly priority: number;
-  readonly signaturePolicy: SignaturePolicy;
-  /** 64 lowercase hex digits each. */
-  readonly trustAnchors: readonly string[];
-  readonly allowInsecureTransport: boolean;
-  readonly minIndexVersion: number;
-  readonly maxTrustedAgeDays: number | undefined;
-  readonly maxIndexStalenessDays: number | undefined;
-  readonly allowSdOverrides: boolean;
-  readonly sdAllowedSids: readonly string[];
-  readonly official: boolean;
-  readonly enabled: boolean;
 }
 
 /** One `.repo` file as found. */
@@ -51,21 +35,7 @@ const HANDLE_REGEXP = /^[a-z0-9-]{1,64}$/;
 const FILE_MODE = 0o644;
 
 /** Keys in the order they are written. */
-export const KEYS = [
-  "base_url",
-  "mirrors",
-  "priority",
-  "signature_policy",
-  "trust_anchors",
-  "allow_insecure_transport",
-  "min_index_version",
-  "max_trusted_age_days",
-  "max_index_staleness_days",
-  "allow_sd_overrides",
-  "sd_allowed_sids",
-  "official",
-  "enabled",
-] as const;
+export const KEYS = REPOSITORY_SETTING_KEYS.map(([key]) => key);
 
 /**
  * Checks a handle.

@@ -4,8 +4,9 @@
  */
 import type { RepositoryConfiguration } from "../config/repo_file.ts";
 import { type ElevatedAction, PeipkgError, ruleError } from "../errors.ts";
+import { REPOSITORY_SETTING_KEYS, type RepositorySettings } from "../identity/repository_settings.ts";
 import type { Database } from "../store/database.ts";
-import { type AcceptedConfiguration, readRepositoryState, writeAccepted } from "../store/repository_state.ts";
+import { readRepositoryState, writeAccepted } from "../store/repository_state.ts";
 import type { RepositoryAccess } from "./repository_access.ts";
 
 /** A weakening that must be answered by itself before the repository is fetched from or planned with. */
@@ -22,30 +23,18 @@ interface Change {
   readonly new: string | undefined;
 }
 
-/** Settings whose change is audited, by their key in the file. */
-const AUDITED: readonly (readonly [key: string, field: keyof AcceptedConfiguration])[] = [
-  ["base_url", "baseUrl"],
-  ["mirrors", "mirrors"],
-  ["priority", "priority"],
-  ["signature_policy", "signaturePolicy"],
-  ["trust_anchors", "trustAnchors"],
-  ["allow_insecure_transport", "allowInsecureTransport"],
-  ["min_index_version", "minIndexVersion"],
-  ["max_trusted_age_days", "maxTrustedAgeDays"],
-  ["max_index_staleness_days", "maxIndexStalenessDays"],
-  ["allow_sd_overrides", "allowSdOverrides"],
-  ["sd_allowed_sids", "sdAllowedSids"],
-];
+/** Settings whose change is audited: those that decide what is trusted and in which order. */
+const AUDITED = REPOSITORY_SETTING_KEYS.filter(([key]) => key !== "official" && key !== "enabled");
 
 /** The settings of a file as they are recorded once accepted. */
-export function acceptedFrom(configuration: RepositoryConfiguration): AcceptedConfiguration {
+export function acceptedFrom(configuration: RepositoryConfiguration): RepositorySettings {
   const { handle: _handle, ...accepted } = configuration;
   return accepted;
 }
 
 /** @see R-TRANS-04, R-POL-06 */
 export function findWeakenings(
-  accepted: AcceptedConfiguration,
+  accepted: RepositorySettings,
   configuration: RepositoryConfiguration,
 ): readonly Weakening[] {
   const about = { repository: configuration.handle, baseUrl: configuration.baseUrl };
@@ -87,7 +76,7 @@ function weakeningError(weakening: Weakening): PeipkgError {
 
 /** Differences between accepted settings and a file's, as audit events name them. */
 export function configurationChanges(
-  accepted: AcceptedConfiguration,
+  accepted: RepositorySettings,
   configuration: RepositoryConfiguration,
 ): readonly Change[] {
   const next = acceptedFrom(configuration);
@@ -97,7 +86,7 @@ export function configurationChanges(
   });
 }
 
-function textOf(value: AcceptedConfiguration[keyof AcceptedConfiguration]): string | undefined {
+function textOf(value: RepositorySettings[keyof RepositorySettings]): string | undefined {
   if (value === undefined) return undefined;
   return typeof value === "object" ? value.join(",") : String(value);
 }

@@ -12,13 +12,13 @@ import {
   type RepositoryConfiguration,
   type RepositoryFile,
   repositoryFileName,
-  type SignaturePolicy,
   writeRepositoryFile,
 } from "../config/repo_file.ts";
 import { CONFIGURATION_BYTES } from "../config/toml.ts";
 import { PeipkgError, ruleError } from "../errors.ts";
 import { readSmallFile, writeFileDurably } from "../fs/durable.ts";
 import { isFingerprint } from "../identity/fingerprint.ts";
+import type { SignaturePolicy } from "../identity/repository_settings.ts";
 import { removeCachedIndexes } from "../repository/cache.ts";
 import { isUnsigned } from "../repository/documents.ts";
 import { fetchDescriptor, fetchIndex, type Recorded, type VerifiedDescriptor } from "../repository/refresh.ts";

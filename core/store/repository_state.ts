@@ -3,6 +3,7 @@
  * configuration last accepted. The only SQL for the tables `repository`, `repository_key` and
  * `repository_revocation`. A row exists for each trust ceremony passed; settings live in `.repo` files.
  */
+import { REPOSITORY_SETTING_KEYS, type RepositorySettings } from "../identity/repository_settings.ts";
 import { compareBytes } from "../identity/safe_path.ts";
 import { corrupt, type Database, type Row } from "./database.ts";
 import { integerOf, optionalBytesOf, optionalIntegerOf, optionalTextOf, textOf, wordOf } from "./row.ts";
@@ -28,23 +29,6 @@ export interface Floor {
   readonly generatedAt: string | undefined;
 }
 
-/** Last accepted settings of a `.repo` file (R-TRANS-04, A-EVENT-10). */
-export interface AcceptedConfiguration {
-  readonly baseUrl: string;
-  readonly mirrors: readonly string[];
-  readonly priority: number;
-  readonly signaturePolicy: "required" | "optional";
-  readonly trustAnchors: readonly string[];
-  readonly allowInsecureTransport: boolean;
-  readonly minIndexVersion: number;
-  readonly maxTrustedAgeDays: number | undefined;
-  readonly maxIndexStalenessDays: number | undefined;
-  readonly allowSdOverrides: boolean;
-  readonly sdAllowedSids: readonly string[];
-  readonly official: boolean;
-  readonly enabled: boolean;
-}
-
 export interface RepositoryState {
   /** Handle. */
   readonly name: string;
@@ -56,7 +40,8 @@ export interface RepositoryState {
   readonly lastRefreshAt: number | undefined;
   readonly active: Floor;
   readonly archive: Floor;
-  readonly accepted: AcceptedConfiguration;
+  /** Last accepted settings of its file (R-TRANS-04, A-EVENT-10). */
+  readonly accepted: RepositorySettings;
   /** Ascending by fingerprint; empty in unsigned mode. */
   readonly keys: readonly RepositoryKey[];
   /** Fingerprints revoked for as long as the repository stays (R-KEY-05). */
@@ -163,7 +148,7 @@ export function addRevocations(
 }
 
 /** Stores the accepted settings alone, inside a write transaction. */
-export function writeAccepted(database: Database, name: string, accepted: AcceptedConfiguration): void {
+export function writeAccepted(database: Database, name: string, accepted: RepositorySettings): void {
   database.statement("UPDATE repository SET accepted_config = ? WHERE name = ?").run(renderAccepted(accepted), name);
 }
 
@@ -176,26 +161,12 @@ export function removeRepositoryState(database: Database, name: string): boolean
   return database.statement("DELETE FROM repository WHERE name = ?").run(name) > 0;
 }
 
-function renderAccepted(accepted: AcceptedConfiguration): string {
-  return JSON.stringify({
-    base_url: accepted.baseUrl,
-    mirrors: accepted.mirrors,
-    priority: accepted.priority,
-    signature_policy: accepted.signaturePolicy,
-    trust_anchors: accepted.trustAnchors,
-    allow_insecure_transport: accepted.allowInsecureTransport,
-    min_index_version: accepted.minIndexVersion,
-    max_trusted_age_days: accepted.maxTrustedAgeDays,
-    max_index_staleness_days: accepted.maxIndexStalenessDays,
-    allow_sd_overrides: accepted.allowSdOverrides,
-    sd_allowed_sids: accepted.sdAllowedSids,
-    official: accepted.official,
-    enabled: accepted.enabled,
-  });
+function renderAccepted(accepted: RepositorySettings): string {
+  return JSON.stringify(Object.fromEntries(REPOSITORY_SETTING_KEYS.map(([key, field]) => [key, accepted[field]])));
 }
 
 /** T-DB-10: what the database holds is checked like any other foreign text. */
-function parseAccepted(text: string): AcceptedConfiguration {
+function parseAccepted(text: string): RepositorySettings {
   const fail = () => corrupt("the accepted settings of a repository are not as written");
   let value: unknown;
   try {

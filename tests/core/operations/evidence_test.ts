@@ -9,11 +9,11 @@ import { acceptSettings } from "../../../core/operations/accepted_settings.ts";
 import { digestPlan } from "../../../core/operations/authorisations.ts";
 import type { RepositoryAuditEvent } from "../../../core/operations/repository_access.ts";
 import type { Plan } from "../../../core/resolver/plan.ts";
-import type { AcceptedConfiguration } from "../../../core/store/repository_state.ts";
+import type { RepositorySettings } from "../../../core/identity/repository_settings.ts";
 import { PathRules } from "../../../core/transaction/collision.ts";
 import { createDatabase, openStateFixture } from "../store/support.ts";
 
-const ACCEPTED: AcceptedConfiguration = {
+const ACCEPTED: RepositorySettings = {
   baseUrl: "https://example.org/",
   mirrors: [],
   priority: 10,
@@ -30,7 +30,7 @@ const ACCEPTED: AcceptedConfiguration = {
 };
 
 Deno.test("A-AUTH-A06, A-AUTH-A07: weaker policy, lost anchors and plain transport are each an action", () => {
-  const found = (old: Partial<AcceptedConfiguration>, next: Partial<AcceptedConfiguration>) =>
+  const found = (old: Partial<RepositorySettings>, next: Partial<RepositorySettings>) =>
     findWeakenings({ ...ACCEPTED, ...old }, { ...ACCEPTED, ...old, ...next, handle: "main" }).map(({ action }) =>
       action
     );
