@@ -65,7 +65,12 @@ export const SETTINGS: readonly SettingDefinition[] = [
     tightenOnly: true,
   }),
   define("side_effects", word("auto", "skip"), "auto", "whether maintenance tools run"),
-  define("fetch_timeout", integer(1, 86_400), 60, "seconds without data before a request is given up"),
+  define(
+    "fetch_timeout",
+    integer(1, 86_400),
+    60,
+    "seconds without data, or short of 1000 B/s, before a request is given up",
+  ),
   define("fetch_retries", integer(0, 100), 3, "extra attempts of a request"),
   define("fetch_parallel", integer(1, 64), 4, "simultaneous downloads"),
   define("fetch_rate", integer(0), 0, "bytes per second; 0 unlimited"),

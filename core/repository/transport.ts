@@ -1,6 +1,6 @@
 /**
  * Bounded fetching: the only place that asks for anything over the network. Every answer is limited while it
- * arrives, before and after content decoding; silence ends a request; a request can be aborted at any time.
+ * arrives, before and after content decoding; silence and dawdling end a request; it can be aborted at any time.
  * Trust never comes from here: whatever arrives is verified by its reader.
  *
  * @see R-HTTP-01 … R-HTTP-08, R-MIR-05
@@ -23,6 +23,8 @@ export const FETCH_LIMITS = {
 const MAX_REDIRECTS = 10;
 const MAX_RETRY_AFTER_SECONDS = 30;
 const READ_BYTES = 256 * 1024;
+/** A sender below this is as good as silent: within its size limit it could hold a request open for years. */
+const SLOWEST_BYTES_PER_SECOND = 1000;
 const HANDLED_STATUSES: ReadonlySet<number> = new Set([200, 206, 416]);
 
 export interface DocumentRequest {
@@ -36,7 +38,7 @@ export interface DocumentRequest {
   readonly compressed: boolean;
 }
 
-/** An open answer: status 200, 206 or 416, body as it arrives, idle time-out and rate limit applied. */
+/** An open answer: status 200, 206 or 416, body as it arrives, time-out and rate limit applied. */
 export interface OpenResponse {
   readonly status: number;
   readonly header: (name: string) => string | undefined;
@@ -183,9 +185,9 @@ export async function openHttp(
       url: request.url,
     });
   }
-  const idle = new IdleTimer(context, request);
+  const patience = new Patience(context, request);
   try {
-    const response = await followRedirects(context, request, headers, idle);
+    const response = await followRedirects(context, request, headers, patience);
     if (!HANDLED_STATUSES.has(response.status)) {
       await response.body?.cancel().catch(() => {});
       const failure = statusError(request, response.status);
@@ -198,11 +200,11 @@ export async function openHttp(
     return {
       status: response.status,
       header: (name) => response.headers.get(name) ?? undefined,
-      body: readBody(context, response, idle),
+      body: readBody(context, response, patience),
     };
   } catch (error) {
-    idle.stop();
-    throw idle.explain(error);
+    patience.stop();
+    throw patience.explain(error);
   }
 }
 
@@ -211,22 +213,23 @@ async function followRedirects(
   context: RepositoryContext,
   request: { readonly url: string; readonly repository: string; readonly allowInsecureTransport: boolean },
   headers: Readonly<Record<string, string>>,
-  idle: IdleTimer,
+  patience: Patience,
 ): Promise<HttpResponse> {
   const { session, settings } = context;
   let url = new URL(request.url);
   for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
     const proxy = chooseProxy(settings.proxies, url);
     session.emit({ kind: "trace", text: `GET ${url.href}` });
+    patience.wait();
     const response = await session.system.fetch({
       url,
       headers: { "user-agent": settings.userAgent, accept: "*/*", ...headers },
-      signal: idle.signal,
+      signal: patience.signal,
       ipVersion: settings.ipVersion,
       ...(context.certificates === undefined ? {} : { certificates: context.certificates }),
       ...(proxy === undefined ? {} : { proxy }),
     });
-    idle.touch();
+    patience.answered();
     const location = response.headers.get("location");
     if (![301, 302, 303, 307, 308].includes(response.status) || location === null) return response;
     await response.body?.cancel().catch(() => {});
@@ -262,40 +265,51 @@ function parseRetryAfter(text: string | null): number | undefined {
 async function* readBody(
   context: RepositoryContext,
   response: HttpResponse,
-  idle: IdleTimer,
+  patience: Patience,
 ): AsyncGenerator<Uint8Array> {
   const reader = response.body?.getReader();
   try {
     while (reader !== undefined) {
+      patience.wait();
       const { done, value } = await reader.read();
       if (done) return;
-      idle.touch();
+      patience.received(value.length);
       await context.rate.take(context, value.length);
-      // Waiting for the rate limit is our silence, not the server's.
-      idle.touch();
       yield value;
     }
   } catch (error) {
-    throw idle.explain(error);
+    throw patience.explain(error);
   } finally {
-    idle.stop();
+    patience.stop();
     await reader?.cancel().catch(() => {});
   }
 }
 
-/** Aborts a request when nothing arrives for `fetch_timeout` seconds (R-HTTP-05), or when the session is aborted. */
-class IdleTimer {
+/**
+ * Ends a request whose server keeps it waiting, or when the session is aborted. There are `fetch_timeout` seconds of
+ * patience: waiting for the server uses it up, its answer gives back all of it, and bytes of the body as much as they
+ * may take at the slowest. So silence of that length ends a request (R-HTTP-05), and so does a sender that is too slow
+ * on average (A-INPUT-12); time the rate limit or the reader takes is not the server's.
+ */
+class Patience {
   readonly #controller = new AbortController();
   readonly #stop = new AbortController();
   readonly #context: RepositoryContext;
   readonly #request: { readonly url: string; readonly repository: string };
-  #touched: number;
-  #timedOut = false;
+  /** Milliseconds, when full. */
+  readonly #limit: number;
+  /** Milliseconds left when the present wait began. */
+  #left: number;
+  /** When the present wait began; `undefined`: nobody waits for the server. */
+  #since: number | undefined;
+  /** What ended the request, if patience did. */
+  #found: string | undefined;
 
   constructor(context: RepositoryContext, request: { readonly url: string; readonly repository: string }) {
     this.#context = context;
     this.#request = request;
-    this.#touched = context.session.system.monotonic();
+    this.#limit = context.settings.fetchTimeoutSeconds * 1000;
+    this.#left = this.#limit;
     this.#watch().catch(() => {});
   }
 
@@ -303,8 +317,23 @@ class IdleTimer {
     return AbortSignal.any([this.#controller.signal, this.#context.session.signal]);
   }
 
-  touch(): void {
-    this.#touched = this.#context.session.system.monotonic();
+  /** From here on it is the server that takes the time. */
+  wait(): void {
+    this.#since = this.#context.session.system.monotonic();
+  }
+
+  /** The server has answered: the wait is over, and forgiven. */
+  answered(): void {
+    this.#left = this.#limit;
+    this.#since = undefined;
+  }
+
+  /** Part of the body has arrived: the wait is over. */
+  received(bytes: number): void {
+    const now = this.#context.session.system.monotonic();
+    const back = bytes / SLOWEST_BYTES_PER_SECOND * 1000;
+    this.#left = Math.min(this.#limit, this.#left - (now - (this.#since ?? now)) + back);
+    this.#since = undefined;
   }
 
   stop(): void {
@@ -313,12 +342,14 @@ class IdleTimer {
 
   async #watch(): Promise<void> {
     const { system } = this.#context.session;
-    const limit = this.#context.settings.fetchTimeoutSeconds * 1000;
     while (!this.#stop.signal.aborted) {
-      const left = this.#touched + limit - system.monotonic();
+      const waited = this.#since === undefined ? 0 : system.monotonic() - this.#since;
+      const left = this.#left - waited;
       if (left <= 0) {
-        this.#timedOut = true;
-        this.#controller.abort(new NetworkError("body", "no data"));
+        const seconds = this.#limit / 1000;
+        const isSilent = waited >= this.#limit;
+        this.#found = isSilent ? `no data for ${seconds} s` : `less than ${SLOWEST_BYTES_PER_SECOND} bytes a second`;
+        this.#controller.abort(new NetworkError("body", this.#found));
         return;
       }
       await system.sleep(left, this.#stop.signal);
@@ -329,10 +360,9 @@ class IdleTimer {
   explain(error: unknown): unknown {
     this.#context.session.signal.throwIfAborted();
     const { url, repository } = this.#request;
-    if (this.#timedOut) {
-      const seconds = this.#context.settings.fetchTimeoutSeconds;
+    if (this.#found !== undefined) {
       return new RetryableError(
-        ruleError("E_NETWORK_TIMEOUT", `cannot fetch "${url}": no data for ${seconds} s`, { repository, url }),
+        ruleError("E_NETWORK_TIMEOUT", `cannot fetch "${url}": ${this.#found}`, { repository, url }),
       );
     }
     if (!(error instanceof NetworkError)) return error;

@@ -8,6 +8,7 @@ import { runInProcess } from "../support/in_process.ts";
 import {
   type Behaviour,
   breaking,
+  dripping,
   encoded,
   endless,
   lyingRange,
@@ -51,6 +52,7 @@ const upgrade = (name: string, behaviour: Behaviour, rule: string): Attack => ({
 
 const ATTACKS: readonly Attack[] = [
   refresh("R-HTTP-05: a server that begins and falls silent", "index/active.json", stalling, "E_NETWORK_TIMEOUT"),
+  refresh("A-INPUT-12: a document that drips", "index/active.json", dripping, "E_NETWORK_TIMEOUT"),
   refresh(
     "R-HTTP-04: a redirect to a local file",
     "repo.json",
@@ -72,6 +74,7 @@ const ATTACKS: readonly Attack[] = [
     "E_HTTP_ENCODING",
   ),
   upgrade("R-HTTP-05: a package that stops arriving", stalling, "E_NETWORK_TIMEOUT"),
+  upgrade("A-INPUT-12: a package that drips", dripping, "E_NETWORK_TIMEOUT"),
   upgrade("R-PKG-01: a package longer than its index says", tooLong, "E_LIMIT_COMPRESSED"),
   upgrade("R-PKG-01: a package without end", endless, "E_LIMIT_COMPRESSED"),
   upgrade(

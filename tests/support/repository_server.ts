@@ -268,6 +268,9 @@ export function status(line: string, headers: Readonly<Record<string, string>> =
   };
 }
 
+/** Between two bytes of a server that drips; far below the shortest `fetch_timeout`. */
+const DRIP_MILLISECONDS = 20;
+
 /** Data without end and without a declared length. */
 export const endless: Behaviour = async ({ send }) => {
   await send("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n");
@@ -280,6 +283,12 @@ export const stalling: Behaviour = async ({ send, untilClosed }, file) => {
   await send(`HTTP/1.1 200 OK\r\nContent-Length: ${file?.length ?? 1000}\r\n\r\n`);
   await send(file?.subarray(0, 10) ?? "0123456789");
   await untilClosed();
+};
+
+/** A head, then one byte at a time, without end: never silent, never done. */
+export const dripping: Behaviour = async ({ send }) => {
+  await send("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n");
+  while (await send(" ")) await new Promise((resolve) => setTimeout(resolve, DRIP_MILLISECONDS));
 };
 
 /** Breaks off after some bytes of what was promised, as often as told; honest afterwards. */

@@ -43,7 +43,7 @@ export interface RepositoryWorld extends Disposable {
 }
 
 export const WORLD_NOW = Date.UTC(2026, 2, 20, 12, 0, 0);
-/** Waits up to this long pass at once. */
+/** Waits up to this long pass at once, but in a turn of their own. */
 const SKIPPED_MILLISECONDS = 31_000;
 
 export function openRepositoryWorld(serve: Serve = () => undefined): RepositoryWorld {
@@ -58,7 +58,7 @@ export function openRepositoryWorld(serve: Serve = () => undefined): RepositoryW
     now: () => world.now,
     sleep(milliseconds, signal) {
       sleeps.push(milliseconds);
-      return milliseconds > SKIPPED_MILLISECONDS ? real.sleep(milliseconds, signal) : Promise.resolve();
+      return milliseconds > SKIPPED_MILLISECONDS ? real.sleep(milliseconds, signal) : real.sleep(0, signal);
     },
     async fetch(request) {
       requests.push(request.url.href);
