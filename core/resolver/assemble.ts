@@ -116,9 +116,8 @@ function reasonAfter(
 function wishedReason(goal: Goal, former: InstalledPackage | undefined): InstallReason | undefined {
   switch (goal.kind) {
     case "install":
-      return goal.automatic ? undefined : "explicit";
     case "file":
-      return goal.automatic || goal.again ? undefined : "explicit"; // S-REASON-02: written again, it keeps its own
+      return goal.automatic ? undefined : "explicit";
     case "restore":
       return goal.reason ?? former?.reason ?? "explicit";
     default:

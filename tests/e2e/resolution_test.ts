@@ -221,13 +221,14 @@ Deno.test("C-INSTALL-05, S-LOCAL-03: a file of the installed version is written 
   const content = () => Deno.readTextFile(`${world.root}/usr/share/app/v`);
   assert.match((await world.expect(["install", file, "--auto", "--yes"])).stdout, /^nothing to do/);
   assert.equal(await content(), "1.0\n");
-  const { stdout } = await world.expect(["install", "--reinstall", file, "--yes"]);
+  const { stdout } = await world.expect(["install", "--reinstall", file, "--auto", "--yes"]);
   assert.deepEqual(operations(stdout), ["  reinstall  app 1.0-1  (local file)"]);
   assert.equal(await content(), "rebuilt\n");
   assert.deepEqual(await installed(world), ["app 1.0-1 automatic"]);
   await Deno.writeTextFile(`${world.root}/usr/share/app/v`, "damaged\n");
   await world.expect(["install", "--reinstall", file, "--yes"]);
   assert.equal(await content(), "rebuilt\n");
+  assert.deepEqual(await installed(world), ["app 1.0-1"], "S-REASON-01: asked for by file");
   await world.expect(["verify"]);
   // a name beside a file is written again as well; a file of a package that is not installed is just installed
   const lib = await world.pack(pkg("lib", "1.0"));
