@@ -15,7 +15,7 @@ export { nearestName } from "./core/identity/near_name.ts";
 export { formatTimestamp } from "./core/identity/timestamp.ts";
 export type { SettingSource, SettingValue } from "./core/config/settings.ts";
 export { SETTINGS } from "./core/config/setting_table.ts";
-export { KEYS as REPOSITORY_KEYS } from "./core/config/repo_file.ts";
+export { REPOSITORY_KEYS } from "./core/config/repo_file.ts";
 export { groupFingerprint, isFingerprint } from "./core/identity/fingerprint.ts";
 export { readNamedFile } from "./core/operations/named_files.ts";
 export { readRepositorySeed } from "./core/operations/repository_seed.ts";

@@ -3,6 +3,7 @@
  * bytes whatever directory the tree or the module cache lies in.
  */
 import { resolve } from "node:path";
+import { openDoor } from "./door.ts";
 
 export interface BundledFile {
   /** File name, no directory. */
@@ -30,6 +31,8 @@ export const ENTRIES = ["cli/build_main.ts", "cli/main.ts", "cli/repo_main.ts"] 
 /** What a build reads of the tree. */
 const SOURCES = ["cli", "core", "mod.ts", "deno.json", "deno.lock"] as const;
 const NPM_COMMENT_REGEXP = /^\/\/ (\S*\/npm\/registry\.npmjs\.org\/((?:@[^/\s]+\/)?[^/\s]+)\/([^/\s]+))\/(\S+)$/gm;
+/** An import whose file the runtime can tell in advance: it would read it, and all behind it, before the first line runs. */
+const LATE_IMPORT_REGEXP = /\bimport\(("\.\/[\w.-]+\.js")\)/g;
 const CHUNK_REGEXP = /\.\/([\w.-]+-[A-Z0-9]{8})\.js/g;
 
 async function copyTree(from: string, to: string): Promise<void> {
@@ -107,6 +110,7 @@ function collectPackages(texts: Iterable<string>, staged: string): readonly Bund
 export async function bundle(directory: string): Promise<Bundle> {
   // The bundler names module files relative to the directory without links.
   const staged = await Deno.realPath(directory);
+  await openDoor(staged);
   const workers = await workerModules(staged);
   const output = await Deno.makeTempDir({ dir: staged, prefix: "bundle-" });
   const { success, stderr } = await new Deno.Command(Deno.execPath(), {
@@ -136,6 +140,7 @@ export async function bundle(directory: string): Promise<Bundle> {
     const renamed = text
       .replaceAll(NPM_COMMENT_REGEXP, "// npm:$2@$3/$4")
       .replaceAll(CHUNK_REGEXP, (whole, chunk: string) => (names.has(chunk) ? `./${names.get(chunk)}.js` : whole))
+      .replaceAll(LATE_IMPORT_REGEXP, "import(String($1))")
       .replaceAll(/(["'])(?:\.\.?\/)*(?:[\w-]+\/)*([\w]+_worker)\.ts\1/g, '"./$2.js"');
     return { name: `${names.get(name.slice(0, -3)) ?? name.slice(0, -3)}.js`, content: encoder.encode(renamed) };
   });

@@ -35,7 +35,7 @@ const HANDLE_REGEXP = /^[a-z0-9-]{1,64}$/;
 const FILE_MODE = 0o644;
 
 /** Keys in the order they are written. */
-export const KEYS = REPOSITORY_SETTING_KEYS.map(([key]) => key);
+export const REPOSITORY_KEYS = REPOSITORY_SETTING_KEYS.map(([key]) => key);
 
 /**
  * Checks a handle.
@@ -149,7 +149,7 @@ export function parseRepositoryFile(handle: string, bytes: Uint8Array, file: str
   }
   const entries = new Map<string, TomlEntry>();
   for (const entry of document.entries) {
-    const known = KEYS.some((key) => key === entry.key);
+    const known = REPOSITORY_KEYS.some((key) => key === entry.key);
     if (!known || entry.found === "table") throw unexpectedKey(handle, file, entry, known);
     entries.set(entry.key, entry);
   }
@@ -157,7 +157,7 @@ export function parseRepositoryFile(handle: string, bytes: Uint8Array, file: str
 }
 
 function unexpectedKey(handle: string, file: string, entry: TomlEntry, known: boolean): PeipkgError {
-  const near = known ? undefined : nearestName(entry.key, KEYS);
+  const near = known ? undefined : nearestName(entry.key, REPOSITORY_KEYS);
   const found = entry.found === "table" ? `"${entry.key}" is a table` : `unknown key "${entry.key}"`;
   return ruleError("E_CONFIG_KEY", `cannot read "${file}" line ${entry.line}: ${found}`, {
     repository: handle,
@@ -275,7 +275,7 @@ class EntryReader {
 
 /** Renders a configuration; keys at their default are left out. */
 export function renderRepositoryFile(configuration: RepositoryConfiguration): string {
-  const values: Readonly<Record<(typeof KEYS)[number], TomlValue | undefined>> = {
+  const values: Readonly<Record<(typeof REPOSITORY_KEYS)[number], TomlValue | undefined>> = {
     base_url: configuration.baseUrl,
     mirrors: listOrNothing(configuration.mirrors),
     priority: configuration.priority === DEFAULT_PRIORITY ? undefined : BigInt(configuration.priority),
@@ -290,7 +290,7 @@ export function renderRepositoryFile(configuration: RepositoryConfiguration): st
     official: configuration.official || undefined,
     enabled: configuration.enabled ? undefined : false,
   };
-  return KEYS.flatMap((key) => {
+  return REPOSITORY_KEYS.flatMap((key) => {
     const value = values[key];
     return value === undefined ? [] : [`${renderTomlEntry(key, value)}\n`];
   }).join("");
