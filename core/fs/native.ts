@@ -14,9 +14,10 @@
  */
 import type { FileStatus, FileSystemStatus, FileType } from "../system.ts";
 import { EAGAIN, EILSEQ, EINTR } from "./errno.ts";
-import { READING, WRITING } from "./symbols.ts";
+import { INQUIRING, READING, WRITING } from "./symbols.ts";
 
 type Calls = Deno.DynamicLibrary<typeof READING>["symbols"];
+type InquiringCalls = Deno.DynamicLibrary<typeof INQUIRING>["symbols"];
 type ChangingCalls = Deno.DynamicLibrary<typeof WRITING>["symbols"];
 
 const IS_AARCH64 = Deno.build.arch === "aarch64";
@@ -80,6 +81,7 @@ const openHow = new Uint8Array(Number(OPEN_HOW_BYTES));
 const openHowView = new DataView(openHow.buffer);
 
 let calls: Calls | undefined;
+let inquiringCalls: InquiringCalls | undefined;
 let changingCalls: ChangingCalls | undefined;
 let errnoAddress: Deno.UnsafePointerView | undefined;
 
@@ -91,6 +93,13 @@ function libc(): Calls {
   errnoAddress = new Deno.UnsafePointerView(address);
   calls = symbols;
   return symbols;
+}
+
+/** The functions that ask for what a reader of the database has no need of. */
+function inquiring(): InquiringCalls {
+  if (inquiringCalls !== undefined) return inquiringCalls;
+  libc(); // for its `errno`
+  return inquiringCalls = Deno.dlopen("libc.so.6", INQUIRING).symbols;
 }
 
 /** The functions that change something; taking the writer lock loads them, long before a rename (T-COMMIT-30). */
@@ -211,7 +220,7 @@ export function statDescriptor(descriptor: number): FileStatus | number {
 
 /** `fstatfs`; only `f_type`, sizes, inodes and the read-only flag. */
 export function fileSystemOf(descriptor: number): FileSystemStatus | number {
-  const { fstatfs } = libc();
+  const { fstatfs } = inquiring();
   const result = outcome(fstatfs(descriptor, structure));
   if (result < 0) return result;
   const size = (offset: number) => Number(structureView.getBigUint64(offset, true));
@@ -229,7 +238,7 @@ export function fileSystemOf(descriptor: number): FileSystemStatus | number {
 
 /** `readlinkat`; a target that is not UTF-8 is `EILSEQ`. */
 export function readLinkAt(directory: number, name: string): string | number {
-  const length = outcome(libc().readlinkat(directory, first(name), secondText, TEXT_BYTES));
+  const length = outcome(inquiring().readlinkat(directory, first(name), secondText, TEXT_BYTES));
   if (length < 0) return length;
   try {
     return decoder.decode(secondText.subarray(0, length));
@@ -284,7 +293,7 @@ export function writeSome(descriptor: number, bytes: Uint8Array): number {
 export function readTextFile(path: string): string | undefined {
   const descriptor = openAt(AT_CWD, path, OPEN.readOnly | OPEN.nonBlocking | OPEN.noTerminal);
   if (descriptor < 0) return undefined;
-  const { read } = libc();
+  const { read } = inquiring();
   const bytes = new Uint8Array(65536);
   let length = 0;
   try {
@@ -422,13 +431,18 @@ export function removeAttribute(descriptor: number, attribute: string): number {
 
 /** Process, user and group ids. */
 export function identity(): { pid: number; uid: number; euid: number; gid: number } {
-  const { getpid, getuid, geteuid, getgid } = libc();
-  return { pid: getpid(), uid: getuid(), euid: geteuid(), gid: getgid() };
+  const { getpid, getuid, getgid } = inquiring();
+  return { pid: getpid(), uid: getuid(), euid: effectiveUser(), gid: getgid() };
+}
+
+/** Effective user id. */
+export function effectiveUser(): number {
+  return libc().geteuid();
 }
 
 /** `uname`: host name, kernel release and machine. */
 export function systemNames(): { hostname: string; release: string; machine: string } | undefined {
-  if (outcome(libc().uname(structure)) < 0) return undefined;
+  if (outcome(inquiring().uname(structure)) < 0) return undefined;
   const field = (index: number) => {
     const start = index * 65;
     return new TextDecoder().decode(structure.subarray(start, structure.indexOf(0, start)));
@@ -453,12 +467,12 @@ export function openDescriptors(): readonly number[] {
 
 /** Keeps a descriptor from children. */
 export function closeOnExec(descriptor: number): void {
-  libc().fcntl(descriptor, F_SETFD, FD_CLOEXEC);
+  inquiring().fcntl(descriptor, F_SETFD, FD_CLOEXEC);
 }
 
 /** Raises the soft limit of open descriptors to the hard one (T-PATH-07). @returns The limit that holds then. */
 export function raiseDescriptorLimit(): number | undefined {
-  const { getrlimit, setrlimit } = libc();
+  const { getrlimit, setrlimit } = inquiring();
   if (outcome(getrlimit(RLIMIT_NOFILE, structure)) < 0) return undefined;
   const soft = structureView.getBigUint64(0, true);
   const hard = structureView.getBigUint64(8, true);

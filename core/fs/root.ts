@@ -53,7 +53,6 @@ export interface RootOptions {
  * @see T-PATH-01, T-PATH-07
  */
 export function openRoot(path: string, options: RootOptions = {}): RootDirectory {
-  const descriptorLimit = native.raiseDescriptorLimit();
   const descriptor = checked(native.openAt(AT_CWD, path, OPEN.readOnly | OPEN.directory), "openat", path);
   const tree = new Tree(descriptor, options.withoutOpenat2 === true);
   try {
@@ -62,7 +61,7 @@ export function openRoot(path: string, options: RootOptions = {}): RootDirectory
     native.closeDescriptor(descriptor);
     throw error;
   }
-  return new NativeRoot(path, descriptor, tree, descriptorLimit);
+  return new NativeRoot(path, descriptor, tree);
 }
 
 /** Opens a regular file the operator named; links are followed, a FIFO does not block. */
@@ -84,7 +83,7 @@ class Tree {
   constructor(descriptor: number, walks: boolean) {
     this.walks = walks;
     this.hasKacs = hasKacs(descriptor);
-    this.#judges = !this.hasKacs && native.identity().euid === 0;
+    this.#judges = !this.hasKacs && native.effectiveUser() === 0;
   }
 
   /** Paths among `path` and its parents that were not judged yet, outermost first. */
@@ -114,7 +113,7 @@ class NativeRoot implements RootDirectory {
   readonly #tree: Tree;
   #descriptor: number;
 
-  constructor(path: string, descriptor: number, tree: Tree, readonly descriptorLimit: number | undefined) {
+  constructor(path: string, descriptor: number, tree: Tree) {
     this.path = path;
     this.#descriptor = descriptor;
     this.#tree = tree;
@@ -126,6 +125,11 @@ class NativeRoot implements RootDirectory {
 
   get foreignDirectories(): readonly string[] {
     return this.#tree.foreignDirectories;
+  }
+
+  /** Raised when it is first asked for, by what is going to pin directories. */
+  get descriptorLimit(): number | undefined {
+    return native.raiseDescriptorLimit();
   }
 
   openDirectory(path: string): Directory | undefined {

@@ -1,29 +1,32 @@
 /**
- * The functions of the C library that native.ts calls, with the shapes of their arguments. Data only. In two groups,
- * because binding a function costs 0.1 ms: a command that only reads needs no more than the first.
+ * The functions of the C library that native.ts calls, with the shapes of their arguments. Data only. In three groups,
+ * because binding a function costs 0.1 ms: a command that asks the database needs no more than the first.
  */
 export const READING = {
   __errno_location: { parameters: [], result: "pointer" },
   openat: { parameters: ["i32", "buffer", "i32", "u32"], result: "i32" },
   close: { parameters: ["i32"], result: "i32" },
   statx: { parameters: ["i32", "buffer", "i32", "u32", "buffer"], result: "i32" },
+  pread: { parameters: ["i32", "buffer", "usize", "i64"], result: "i32" },
+  lseek: { parameters: ["i32", "i64", "i32"], result: "i64" },
+  geteuid: { parameters: [], result: "u32" },
+  // Calls newer than the C libraries the runtime supports, and those of Peios, go by number: one entry per shape.
+  openat2: { name: "syscall", parameters: ["i64", "i32", "buffer", "buffer", "usize"], result: "i32" },
+  getdents64: { name: "syscall", parameters: ["i64", "i32", "buffer", "usize"], result: "i32" },
+  kacs_sd: { name: "syscall", parameters: ["i64", "i32", "buffer", "u32", "buffer", "usize", "u32"], result: "i32" },
+} as const;
+
+export const INQUIRING = {
   fstatfs: { parameters: ["i32", "buffer"], result: "i32" },
   readlinkat: { parameters: ["i32", "buffer", "buffer", "usize"], result: "i32" },
-  pread: { parameters: ["i32", "buffer", "usize", "i64"], result: "i32" },
   read: { parameters: ["i32", "buffer", "usize"], result: "i32" },
-  lseek: { parameters: ["i32", "i64", "i32"], result: "i64" },
   getrlimit: { parameters: ["i32", "buffer"], result: "i32" },
   setrlimit: { parameters: ["i32", "buffer"], result: "i32" },
   fcntl: { parameters: ["i32", "i32", "i32"], result: "i32" },
   getpid: { parameters: [], result: "i32" },
   getuid: { parameters: [], result: "u32" },
-  geteuid: { parameters: [], result: "u32" },
   getgid: { parameters: [], result: "u32" },
   uname: { parameters: ["buffer"], result: "i32" },
-  // Calls newer than the C libraries the runtime supports, and those of Peios, go by number: one entry per shape.
-  openat2: { name: "syscall", parameters: ["i64", "i32", "buffer", "buffer", "usize"], result: "i32" },
-  getdents64: { name: "syscall", parameters: ["i64", "i32", "buffer", "usize"], result: "i32" },
-  kacs_sd: { name: "syscall", parameters: ["i64", "i32", "buffer", "u32", "buffer", "usize", "u32"], result: "i32" },
 } as const;
 
 export const WRITING = {

@@ -15,10 +15,10 @@ import type { Directory, Session } from "../system.ts";
 import {
   describeSchemaDifference,
   hasMetaTable,
+  layoutStatements,
   MIGRATIONS,
   SCHEMA_VERSION,
   type SchemaObject,
-  splitStatements,
 } from "./schema.ts";
 import { checkOpenedFile, checkStateIsPrivate, DATABASE_FILE, hasDatabase } from "./state_directory.ts";
 import { commitFailureIsCertain, openFailure, statementFailure } from "./sqlite_failure.ts";
@@ -434,7 +434,7 @@ export class Database implements Disposable {
     const layout = MIGRATIONS.find(({ version }) => version === SCHEMA_VERSION);
     this.#isStamped = true; // there is no `meta` table to stamp before this transaction
     this.write(() => {
-      for (const statement of splitStatements(layout?.schema ?? "")) this.statement(statement).run();
+      for (const statement of layoutStatements(layout?.schema ?? "")) this.statement(statement).run();
       this.setMeta("schema_version", String(SCHEMA_VERSION));
       this.setMeta("primary_arch", facts.primaryArchitecture);
       this.setMeta("generation", "0");

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { PeipkgError } from "../../../core/errors.ts";
 import { migrateDatabase } from "../../../core/store/migrate.ts";
-import { MIGRATIONS, splitStatements } from "../../../core/store/schema.ts";
+import { describeSchemaDifference, layoutStatements, MIGRATIONS, splitStatements } from "../../../core/store/schema.ts";
 import { createDatabase, openStateFixture } from "./support.ts";
 
 const next = (version: number) => ({
@@ -70,4 +70,27 @@ Deno.test("splitStatements() takes comments out before it folds white space", ()
   assert.deepEqual(splitStatements("CREATE  TABLE a ( -- one; two\n  b TEXT /* x */ DEFAULT 'p;  q' );\n-- end\n"), [
     "CREATE TABLE a ( b TEXT DEFAULT 'p;  q' )",
   ]);
+});
+
+Deno.test("layoutStatements() cuts every layout where statements end, and nowhere else", () => {
+  for (const { schema } of MIGRATIONS) {
+    const statements = layoutStatements(schema);
+    assert.deepEqual(statements.flatMap(splitStatements), splitStatements(schema));
+    assert.equal(statements.length, splitStatements(schema).length);
+    for (const statement of statements) assert.match(statement, /^CREATE /);
+  }
+});
+
+Deno.test("T-DB-09: a layout is the same whatever its comments and line breaks", () => {
+  const schema = MIGRATIONS[0]?.schema ?? "";
+  const objects = (statements: readonly string[]) =>
+    statements.map((sql) => {
+      const [, type = "", name = ""] = /^CREATE (?:UNIQUE )?(TABLE|INDEX)\s+(\w+)/.exec(sql) ?? [];
+      return { type: type.toLowerCase(), name, sql };
+    });
+  assert.equal(describeSchemaDifference(objects(layoutStatements(schema)), schema), undefined);
+  assert.equal(describeSchemaDifference(objects(splitStatements(schema)), schema), undefined);
+  const [first = "", ...rest] = splitStatements(schema);
+  const difference = describeSchemaDifference(objects([first.replace("TEXT NOT NULL", "TEXT"), ...rest]), schema);
+  assert.equal(difference, 'table "meta" is not as created');
 });
