@@ -53,7 +53,11 @@ export function splitStatements(script: string): readonly string[] {
  * it keeps, so that a database made of these texts is recognised without taking either apart.
  */
 export function layoutStatements(script: string): readonly string[] {
-  return script.split(LAYOUT_BREAK_REGEXP).filter((statement) => statement !== "");
+  return script
+    .split(LAYOUT_BREAK_REGEXP)
+    .filter((statement) => statement !== "")
+    // SQLite writes the words before the name itself.
+    .map((statement) => statement.replace(/^(CREATE \w+(?: INDEX)?) +/, "$1 "));
 }
 
 /** Whether the table that names the layout is ours, so that its word can be taken; a view could say anything. */
