@@ -57,6 +57,13 @@ export function repositoryFileName(handle: string): string {
   return `${handle}${SUFFIX}`;
 }
 
+/** Whether a repository has a file, whatever is in it (R-CONF-01). */
+export function hasRepositoryFile(directory: Directory, handle: string): boolean {
+  if (!HANDLE_REGEXP.test(handle)) return false;
+  const status = directory.status(repositoryFileName(handle));
+  return status !== undefined && status.type !== "dir";
+}
+
 /**
  * Reads every repository file, invalid ones included, by ascending priority, then handle; invalid files come last
  * (R-CONF-04, C-CONF-21).

@@ -1,5 +1,5 @@
 /** Orphans: packages whose origin can no longer be trusted for them (R-ORPH-01). */
-import { readRepositoryFiles, type RepositoryFile } from "../config/repo_file.ts";
+import { hasRepositoryFile, readRepositoryFiles, type RepositoryFile } from "../config/repo_file.ts";
 import { isUnsigned } from "../repository/documents.ts";
 import { hasAcceptableKey } from "../repository/trust.ts";
 import type { RepositoryRank } from "../resolver/problem.ts";
@@ -11,26 +11,17 @@ import type { Workspace } from "./workspace.ts";
 export type OrphanTest = (origin: string | undefined) => boolean;
 
 /**
- * Reads the configured repositories once and remembers the answer for each origin.
+ * Answers once for each origin and remembers it.
  *
  * @see R-ORPH-01, A-MISC-04
  */
 export function openOrphanTest(workspace: Workspace, database: Database): OrphanTest {
   const known = new Map<string, boolean>();
-  let files: readonly RepositoryFile[] | undefined;
   return (origin) => {
     if (origin === undefined) return false;
-    const answer = known.get(origin);
-    if (answer !== undefined) return answer;
-    files ??= readConfigured(workspace);
-    const isOrphan = !canBeTrusted(
-      files.find(({ handle }) => handle === origin),
-      database,
-      origin,
-      workspace.startedAt,
-    );
-    known.set(origin, isOrphan);
-    return isOrphan;
+    const answer = known.get(origin) ?? !canBeTrusted(workspace, database, origin);
+    known.set(origin, answer);
+    return answer;
   };
 }
 
@@ -49,10 +40,15 @@ function readConfigured(workspace: Workspace): readonly RepositoryFile[] {
   return readRepositoryFiles(directory);
 }
 
-/** Configured, and in unsigned mode or with a key that may still verify; a broken file leaves the recorded keys. */
-function canBeTrusted(file: RepositoryFile | undefined, database: Database, origin: string, now: number): boolean {
-  if (file === undefined) return false;
-  if (file.kind === "valid" && isUnsigned(file.configuration)) return true;
+/**
+ * Configured, and with a key that may still verify or in unsigned mode; a broken file leaves the recorded keys. Only
+ * the last question needs the file's content.
+ */
+function canBeTrusted(workspace: Workspace, database: Database, origin: string): boolean {
+  using directory = workspace.openConfiguration(false);
+  if (directory === undefined || !hasRepositoryFile(directory, origin)) return false;
   const state = readRepositoryState(database, origin);
-  return state !== undefined && hasAcceptableKey(state, now);
+  if (state !== undefined && hasAcceptableKey(state, workspace.startedAt)) return true;
+  const file = readRepositoryFiles(directory).find(({ handle }) => handle === origin);
+  return file?.kind === "valid" && isUnsigned(file.configuration);
 }
