@@ -60,7 +60,6 @@ export {
 
 // --- Looking: what is installed, offered, intact, known ---
 export {
-  type HistoryEntry,
   listAnnotations,
   type ListFilters,
   listPackages,
@@ -69,10 +68,13 @@ export {
   packageFiles,
   type PackageSummary,
   type PathOwnership,
+} from "./core/operations/query.ts";
+export {
+  type HistoryEntry,
   transactionEntry,
   transactionFiles,
   transactionHistory,
-} from "./core/operations/query.ts";
+} from "./core/operations/history.ts";
 export { verifyInstalled, type VerifyProblem, type VerifyReport } from "./core/operations/verify.ts";
 export {
   type AvailablePackage,
@@ -123,7 +125,7 @@ export {
   type RepositoryListing,
   setRepositoryEnabled,
 } from "./core/operations/repositories.ts";
-export { RateLimit } from "./core/repository/transport.ts";
+export { RateLimit } from "./core/repository/rate_limit.ts";
 export {
   fetchPackages,
   type FetchRequest,

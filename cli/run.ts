@@ -224,7 +224,7 @@ async function carryOut(run: Run): Promise<number> {
   if (needs !== "nothing") await listen(run, screen);
   if (screen.isEvents) beginEvents(run, screen, workspace);
   for (const warning of workspace?.resolved.warnings ?? []) run.emit({ kind: "warning", warning });
-  if (workspace !== undefined && mode.output !== "events") workspace.warnOfPending();
+  if (workspace !== undefined && mode.output !== "events") await workspace.warnOfPending();
   const invocation: Invocation = {
     program,
     args,

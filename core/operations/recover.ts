@@ -6,7 +6,7 @@ import { PeipkgError, ruleError, SystemCallError } from "../errors.ts";
 import { openOrCreateChild, writeFileDurably } from "../fs/durable.ts";
 import { formatTimestamp } from "../identity/timestamp.ts";
 import type { Database } from "../store/database.ts";
-import { pendingTransaction } from "../store/journal.ts";
+import { pendingTransaction } from "../store/pending.ts";
 import { acceptState, resolveIndeterminate } from "../transaction/resolution.ts";
 import { type RecoveryReport, recoveryReport } from "../transaction/report.ts";
 import type { AuthorisationEvidence, ChangeAnswers } from "./change_request.ts";

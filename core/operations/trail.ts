@@ -11,39 +11,8 @@ import { readOperations, readTransaction, type TransactionRecord } from "../stor
 import { readInstalledPackage } from "../store/installed.ts";
 import { readSdOverrides } from "../store/roles.ts";
 import type { JournalOperation } from "../store/journal.ts";
-import type { RepositoryAuditEvent } from "./repository_access.ts";
 
 const CLAIM_CAUSES = ["auto", "force", "grant", "revoke", "withdraw"] as const;
-
-/** The event of a repository operation as the audit room takes it. */
-export function repositoryEvent(event: RepositoryAuditEvent, startedAt: number): AuditEvent {
-  const common = { startedAt, reason: event.reason, detail: event.detail };
-  switch (event.type) {
-    case "peipkg.refresh":
-      return {
-        ...common,
-        type: event.type,
-        outcome: event.outcome,
-        repositories: (event.repositories ?? []).map((entry) => ({
-          name: entry.name,
-          result: entry.result,
-          reason: entry.reason,
-          indexVersion: entry.index_version,
-        })),
-      };
-    case "peipkg.repo-add":
-    case "peipkg.repo-remove":
-      return { ...common, type: event.type, outcome: event.outcome, repository: event.repo ?? "" };
-    case "peipkg.config-change":
-      return {
-        ...common,
-        type: event.type,
-        outcome: "success",
-        repository: event.repo,
-        change: event.change ?? { setting: "", old: undefined, new: undefined, via: "command" },
-      };
-  }
-}
 
 /**
  * Emits the events of one closed or indeterminate transaction.

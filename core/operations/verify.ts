@@ -68,7 +68,7 @@ export async function verifyInstalled(
   const installed = database === undefined ? [] : readInstalledPackages(database);
   const chosen = new Set<string>(selectNames(installed.map(({ name }) => name), names)); // T-VRFY-07
   if (database === undefined) return { packages: 0, files: 0, problems: [] };
-  workspace.warnOfPending(true);
+  await workspace.warnOfPending(true);
   const isOrphaned = openOrphanTest(workspace, database);
   const links = linksByHolder(database);
   using inspector = new Inspector(workspace, presenceOnly);

@@ -25,19 +25,17 @@ import {
 } from "../config/settings.ts";
 import { PeipkgError, SystemCallError, type Warning } from "../errors.ts";
 import { openOrCreateChild, readSmallFile } from "../fs/durable.ts";
-import { acquireWriterLock, readHolder } from "../fs/lock.ts";
 import { type Architecture, isArchitecture } from "../identity/architecture.ts";
 import type { CacheArea } from "../repository/context.ts";
-import { RateLimit } from "../repository/transport.ts";
+import { RateLimit } from "../repository/rate_limit.ts";
 import { Database, type StateDirectory } from "../store/database.ts";
-import { migrateDatabase } from "../store/migrate.ts";
 import { DATABASE_FILE } from "../store/state_directory.ts";
 import { readOwners } from "../store/installed.ts";
-import { pendingTransaction } from "../store/journal.ts";
+import { pendingTransaction } from "../store/pending.ts";
 import type { Directory, RootDirectory, Session } from "../system.ts";
 import { acceptSettings } from "./accepted_settings.ts";
 import type { RepositoryAccess, RepositoryAuditEvent } from "./repository_access.ts";
-import { repositoryEvent } from "./trail.ts";
+import { repositoryEvent } from "./repository_event.ts";
 
 /** What names an installation and its settings: everything but `peipkg.toml`, which lies inside it. */
 export type WorkspaceInput = Omit<SettingsInput, "file">;
@@ -278,7 +276,7 @@ export class Workspace implements RepositoryAccess, Disposable {
    * @param looksAtFiles Also tell of a transaction that is being worked on: files may change while they are looked at.
    * @see C-ERR-07, C-ERR-09, T-RECOV-06, T-INDET-03, T-VRFY-10
    */
-  warnOfPending(looksAtFiles = false): void {
+  async warnOfPending(looksAtFiles = false): Promise<void> {
     if (this.#writer !== undefined) return;
     const pending = this.read((database) => database === undefined ? undefined : pendingTransaction(database));
     if (pending === undefined) return;
@@ -291,6 +289,7 @@ export class Workspace implements RepositoryAccess, Disposable {
     }
     using state = this.openState();
     if (state === undefined) return;
+    const { readHolder } = await import("../fs/lock.ts");
     if (readHolder(state.directory, this.session.system.machine).alive) {
       const text = `transaction ${pending.id} is pending; what is found now may be transient`;
       if (looksAtFiles) this.warn({ rule: "W_TXN_PENDING", text });
@@ -338,6 +337,8 @@ export class Workspace implements RepositoryAccess, Disposable {
     body: (writer: Writer) => Promise<T>,
     { create, recovers }: { readonly create: boolean; readonly recovers: boolean },
   ): Promise<T | undefined> {
+    // Loaded here and below: readers take no lock and never recover, and the transaction room is the largest there is.
+    const { acquireWriterLock } = await import("../fs/lock.ts");
     using _lock = await acquireWriterLock(this.session, directory, {
       waitSeconds: this.settings.lockWaitSeconds,
       startedAt: this.startedAt,
@@ -350,8 +351,8 @@ export class Workspace implements RepositoryAccess, Disposable {
     this.architecture(database);
     this.#writer = { database, state, recovered: undefined };
     try {
-      // Loaded here: readers never recover, and the transaction room is the largest there is.
       const { recoverUnderLock } = await import("./recover.ts");
+      const { migrateDatabase } = await import("../store/migrate.ts");
       const recovered = recovers ? await recoverUnderLock(this, { database, state }) : undefined;
       if (recovers) migrateDatabase(database); // T-SCHEMA-03: nothing is pending any more
       this.#writer = { database, state, recovered };

@@ -3,7 +3,7 @@
  * Everything it writes lies below `CACHE`; the database and the configuration are its caller's to open.
  */
 import type { Directory, Session } from "../system.ts";
-import type { RateLimit } from "./transport.ts";
+import type { RateLimit } from "./rate_limit.ts";
 import type { Settings } from "../config/settings.ts";
 
 /** Directories below `CACHE` (T-DB-06): `metadata` is public, the others are private to the owner. */

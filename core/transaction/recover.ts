@@ -10,13 +10,12 @@ import {
   type JournalFile,
   journalFiles,
   openSideEffects,
-  type PendingTransaction,
-  pendingTransaction,
   recordAudited,
   recordCleaned,
   type UnfinishedTransaction,
   unfinishedTransactions,
 } from "../store/journal.ts";
+import { type PendingTransaction, pendingTransaction } from "../store/pending.ts";
 import { isSafePath } from "../identity/safe_path.ts";
 import { PathRules } from "./collision.ts";
 import { ContentReader } from "./config_files.ts";

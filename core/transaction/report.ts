@@ -8,14 +8,8 @@ import { findInconsistencies } from "../store/consistency.ts";
 import type { Database } from "../store/database.ts";
 import { priorFiles, readTransactions } from "../store/history.ts";
 import { readFiles, readInstalledPackages, readOwners } from "../store/installed.ts";
-import {
-  displacedFiles,
-  type JournalFile,
-  type JournalOperation,
-  journalOperations,
-  type PendingTransaction,
-  pendingTransaction,
-} from "../store/journal.ts";
+import { displacedFiles, type JournalFile, type JournalOperation, journalOperations } from "../store/journal.ts";
+import { type PendingTransaction, pendingTransaction } from "../store/pending.ts";
 import type { Directory, FileStatus, FileSystemStatus } from "../system.ts";
 import { ContentReader } from "./config_files.ts";
 import { DirectoryPool } from "./directories.ts";

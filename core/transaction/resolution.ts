@@ -8,11 +8,10 @@ import {
   insertAuthorisations,
   type JournalFile,
   journalFiles,
-  type PendingTransaction,
-  pendingTransaction,
   recordAbandoned,
   recordDisplaced,
 } from "../store/journal.ts";
+import { type PendingTransaction, pendingTransaction } from "../store/pending.ts";
 import { ContentReader } from "./config_files.ts";
 import { DirectoryPool } from "./directories.ts";
 import type { Evidence, TransactionAnswer, TransactionQuestion } from "./input.ts";

@@ -5,7 +5,8 @@
 import assert from "node:assert/strict";
 import { PeipkgError, ruleError } from "../../core/errors.ts";
 import { Database } from "../../core/store/database.ts";
-import { pendingTransaction, unfinishedTransactions } from "../../core/store/journal.ts";
+import { unfinishedTransactions } from "../../core/store/journal.ts";
+import { pendingTransaction } from "../../core/store/pending.ts";
 import { World, type WorldOptions } from "../core/transaction/world.ts";
 import { FaultControl } from "../support/fault_root.ts";
 import type { MemoryFileSystem } from "../support/memory_root.ts";

@@ -5,7 +5,7 @@
  */
 import assert from "node:assert/strict";
 import { SystemCallError } from "../../core/errors.ts";
-import { pendingTransaction } from "../../core/store/journal.ts";
+import { pendingTransaction } from "../../core/store/pending.ts";
 import { type PackageSpec, World } from "../core/transaction/world.ts";
 import { CHANGING_CALLS, CrashError, FaultControl } from "../support/fault_root.ts";
 import { BUDGET } from "./laboratory.ts";

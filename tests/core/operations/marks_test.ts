@@ -7,7 +7,8 @@ import {
   readPackageAnnotation,
   removeAnnotation,
 } from "../../../core/operations/marks.ts";
-import { listAnnotations, listPackages, transactionHistory } from "../../../core/operations/query.ts";
+import { transactionHistory } from "../../../core/operations/history.ts";
+import { listAnnotations, listPackages } from "../../../core/operations/query.ts";
 import { type InstallationFixture, openInstallation } from "./installation_fixture.ts";
 
 const withCode = (code: string) => (error: unknown) => error instanceof PeipkgError && error.code === code;

@@ -1,14 +1,7 @@
 import assert from "node:assert/strict";
+import { transactionEntry, transactionHistory } from "../../../core/operations/history.ts";
 import { PeipkgError } from "../../../core/errors.ts";
-import {
-  listAnnotations,
-  listPackages,
-  ownersLike,
-  ownersOf,
-  packageFiles,
-  transactionEntry,
-  transactionHistory,
-} from "../../../core/operations/query.ts";
+import { listAnnotations, listPackages, ownersLike, ownersOf, packageFiles } from "../../../core/operations/query.ts";
 import { openWorkspace } from "../../../core/operations/workspace.ts";
 import { insertClaimLink, setHolder } from "../../../core/store/roles.ts";
 import { writeRepositoryState } from "../../../core/store/repository_state.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { PeipkgError } from "../../../core/errors.ts";
-import { pendingTransaction } from "../../../core/store/journal.ts";
+import { pendingTransaction } from "../../../core/store/pending.ts";
 import { PathRules } from "../../../core/transaction/collision.ts";
 import type { PackageSpec, RunOptions } from "./world.ts";
 import { World } from "./world.ts";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { type ErrorRule, PeipkgError, ruleError, SystemCallError } from "../../../core/errors.ts";
 import { Database } from "../../../core/store/database.ts";
 import { readTransaction } from "../../../core/store/history.ts";
-import { pendingTransaction } from "../../../core/store/journal.ts";
+import { pendingTransaction } from "../../../core/store/pending.ts";
 import { FaultControl } from "../../support/fault_root.ts";
 import { type PackageSpec, World } from "./world.ts";
 

@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { type ErrorRule, PeipkgError, SystemCallError } from "../../../core/errors.ts";
 import { readTransaction, retainedPaths } from "../../../core/store/history.ts";
-import { journalFiles, pendingTransaction, unfinishedTransactions } from "../../../core/store/journal.ts";
+import { journalFiles, unfinishedTransactions } from "../../../core/store/journal.ts";
+import { pendingTransaction } from "../../../core/store/pending.ts";
 import { finishHousekeeping } from "../../../core/transaction/recover.ts";
 import { recoveryReport } from "../../../core/transaction/report.ts";
 import { resolveIndeterminate } from "../../../core/transaction/resolution.ts";

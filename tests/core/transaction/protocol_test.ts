@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { SystemCallError } from "../../../core/errors.ts";
 import { readFile, readInstalledPackage } from "../../../core/store/installed.ts";
-import { pendingTransaction } from "../../../core/store/journal.ts";
+import { pendingTransaction } from "../../../core/store/pending.ts";
 import { CHANGING_CALLS, FaultControl } from "../../support/fault_root.ts";
 import { type PackageSpec, type RunOptions, type Step, World } from "./world.ts";
 

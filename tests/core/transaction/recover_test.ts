@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { PeipkgError, SystemCallError } from "../../../core/errors.ts";
 import { readTransaction } from "../../../core/store/history.ts";
-import { pendingTransaction } from "../../../core/store/journal.ts";
+import { pendingTransaction } from "../../../core/store/pending.ts";
 import { recoveryReport } from "../../../core/transaction/report.ts";
 import { acceptState, resolveIndeterminate } from "../../../core/transaction/resolution.ts";
 import { FaultControl } from "../../support/fault_root.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { PeipkgError } from "../../../core/errors.ts";
-import { pendingTransaction } from "../../../core/store/journal.ts";
+import { pendingTransaction } from "../../../core/store/pending.ts";
 import type { TransactionInput } from "../../../core/transaction/input.ts";
 import { isKeptDirectory } from "../../../core/transaction/removal.ts";
 import { type PackageSpec, type RunOptions, World } from "./world.ts";
