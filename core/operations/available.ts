@@ -10,7 +10,7 @@ import type { PackageName } from "../identity/package_name.ts";
 import type { Version } from "../identity/version.ts";
 import { type AcquiredPackage, acquirePackages, type AcquireRequest } from "../repository/acquire.ts";
 import { verifyCachedIndex } from "../repository/cache.ts";
-import { isUnsigned } from "../repository/documents.ts";
+import { isUnsigned } from "../repository/trust_set.ts";
 import { ageError, type AgeFinding, findAgeProblem } from "../repository/freshness.ts";
 import type { Recorded } from "../repository/refresh.ts";
 import { type CatalogueKind, findPackage } from "../store/catalogue.ts";

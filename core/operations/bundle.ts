@@ -8,7 +8,7 @@ import { type Architecture, isArchitecture } from "../identity/architecture.ts";
 import { compareVersions } from "../identity/version.ts";
 import { type BundleItem, type BundleResult, readPreviousBundle, writeBundle } from "../publish/bundle.ts";
 import type { AcquiredPackage } from "../repository/acquire.ts";
-import { trustedKeys } from "../repository/trust.ts";
+import { trustedKeys } from "../repository/trust_set.ts";
 import type { CandidateIdentity } from "../resolver/plan.ts";
 import type { Weakening } from "./accepted_configuration.ts";
 import { reportAnswer, staleUseEvidence } from "./authorisations.ts";

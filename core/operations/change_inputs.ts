@@ -7,7 +7,7 @@ import { verifyPackage } from "../format/package_file.ts";
 import type { Manifest } from "../format/manifest.ts";
 import type { Architecture } from "../identity/architecture.ts";
 import { openByteSource } from "../repository/byte_source.ts";
-import { trustedKeys } from "../repository/trust.ts";
+import { trustedKeys } from "../repository/trust_set.ts";
 import type { Candidate } from "../resolver/problem.ts";
 import type { Weakening } from "./accepted_configuration.ts";
 import { type Available, loadAvailable } from "./available.ts";

@@ -9,7 +9,7 @@ import { nearHint } from "../identity/near_name.ts";
 import { compareBytes } from "../identity/safe_path.ts";
 import { compareVersions, parseVersion } from "../identity/version.ts";
 import { checkCatalogue } from "../repository/cache.ts";
-import { isUnsigned } from "../repository/documents.ts";
+import { isUnsigned } from "../repository/trust_set.ts";
 import { readEntryDetails } from "../repository/index.ts";
 import { meets } from "../resolver/satisfaction.ts";
 import { whyInstalled as findChains, type WhyLink } from "../resolver/why.ts";

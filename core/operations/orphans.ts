@@ -1,7 +1,6 @@
 /** Orphans: packages whose origin can no longer be trusted for them (R-ORPH-01). */
 import { hasRepositoryFile, readRepositoryFiles, type RepositoryFile } from "../config/repo_file.ts";
-import { isUnsigned } from "../repository/documents.ts";
-import { hasAcceptableKey } from "../repository/trust.ts";
+import { hasAcceptableKey, isUnsigned } from "../repository/trust_set.ts";
 import type { RepositoryRank } from "../resolver/problem.ts";
 import type { Database } from "../store/database.ts";
 import { readRepositoryState } from "../store/repository_state.ts";

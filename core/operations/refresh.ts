@@ -7,7 +7,7 @@ import { readRepositoryFiles, type RepositoryConfiguration, requireRepositories 
 import { PeipkgError, ruleError, type Warning } from "../errors.ts";
 import { nearHint } from "../identity/near_name.ts";
 import { dropPreviousIndex, writeCachedIndex } from "../repository/cache.ts";
-import { isUnsigned } from "../repository/documents.ts";
+import { isUnsigned } from "../repository/trust_set.ts";
 import { warnHighLimits } from "../repository/freshness.ts";
 import {
   fetchDescriptor,

@@ -20,9 +20,8 @@ import { readSmallFile, writeFileDurably } from "../fs/durable.ts";
 import { isFingerprint } from "../identity/fingerprint.ts";
 import type { SignaturePolicy } from "../identity/repository_settings.ts";
 import { removeCachedIndexes } from "../repository/cache.ts";
-import { isUnsigned } from "../repository/documents.ts";
 import { fetchDescriptor, fetchIndex, type Recorded, type VerifiedDescriptor } from "../repository/refresh.ts";
-import { hasAcceptableKey } from "../repository/trust.ts";
+import { hasAcceptableKey, isUnsigned } from "../repository/trust_set.ts";
 import { countPackages } from "../store/catalogue.ts";
 import {
   type KeyStatus,

@@ -3,7 +3,7 @@ import { PeipkgError } from "../errors.ts";
 import type { SigningKey } from "../format/keys.ts";
 import { formatTimestamp, parseTimestamp } from "../identity/timestamp.ts";
 import type { DescriptorKey } from "../repository/descriptor.ts";
-import { isAcceptable } from "../repository/trust.ts";
+import { isAcceptable } from "../repository/trust_set.ts";
 import { keyPath } from "../repository/urls.ts";
 import { checkSigner } from "./publish.ts";
 import { DESCRIPTOR_FILE, indexFile, type PublishContext, RepositoryTree, writeDescriptor } from "./repository_tree.ts";

@@ -22,11 +22,12 @@ import type { RepositoryState } from "../store/repository_state.ts";
 import type { Directory, ReadableFile } from "../system.ts";
 import { openByteSource } from "./byte_source.ts";
 import type { RepositoryContext } from "./context.ts";
-import { basesOf, isUnsigned } from "./documents.ts";
+import { basesOf } from "./documents.ts";
 import { readEntryDetails, relationsText } from "./index.ts";
 import { downloadName, downloadPackage } from "./package_download.ts";
 import { openFileUrl } from "./transport.ts";
-import { isAbsence, trustedKeys } from "./trust.ts";
+import { isAbsence } from "./trust.ts";
+import { isUnsigned, trustedKeys } from "./trust_set.ts";
 import { mirrorUrls, resolveReference } from "./urls.ts";
 
 /** Where the file of a planned package is. */

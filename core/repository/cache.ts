@@ -16,7 +16,7 @@ import type { RepositoryContext } from "./context.ts";
 import { verifyDetached } from "./detached.ts";
 import type { FetchedPair } from "./documents.ts";
 import { FETCH_LIMITS } from "./transport.ts";
-import { isAcceptable, trustedKeys } from "./trust.ts";
+import { isAcceptable, trustedKeys } from "./trust_set.ts";
 
 const FILE_MODE = 0o644;
 const FILE_REGEXP = /^([a-z0-9-]{1,64})\.(?:active|archive)\.json(?:\.sig)?(?:\.previous)?$/;

@@ -9,7 +9,7 @@ import { decodeBase64 } from "../format/base64.ts";
 import { parseEnvelope } from "../format/envelope.ts";
 import { sha256 } from "../format/hash.ts";
 import { type TrustedKey, verifySignature, verifyWithTrustedKeys } from "../format/keys.ts";
-import { isAcceptable } from "./trust.ts";
+import { isAcceptable } from "./trust_set.ts";
 
 const SIGNATURE_BYTES = 64;
 const OPEN_BRACE = 0x7b;

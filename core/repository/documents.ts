@@ -37,11 +37,6 @@ export function basesOf(configuration: RepositoryConfiguration): RepositoryBases
   };
 }
 
-/** Unsigned mode (R-POL-03): policy `optional` and no anchor. */
-export function isUnsigned(configuration: RepositoryConfiguration): boolean {
-  return configuration.signaturePolicy === "optional" && configuration.trustAnchors.length === 0;
-}
-
 /**
  * Fetches a document and its signature. The next base is asked when one is absent.
  *

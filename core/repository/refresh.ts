@@ -18,19 +18,12 @@ import { readCountedIndex } from "./cache.ts";
 import type { RepositoryContext } from "./context.ts";
 import { type Descriptor, parseDescriptor } from "./descriptor.ts";
 import { verifyDetached } from "./detached.ts";
-import { basesOf, type FetchedPair, fetchPair, isUnsigned, type PairRequest } from "./documents.ts";
+import { basesOf, type FetchedPair, fetchPair, type PairRequest } from "./documents.ts";
 import { checkMinimum, type IndexStamp, judgeStamp, warnFuture } from "./freshness.ts";
 import { parseIndex } from "./index.ts";
 import { FETCH_LIMITS } from "./transport.ts";
-import {
-  checkRevocationsStick,
-  checkSignerListed,
-  fetchKey,
-  isAcceptable,
-  obtainKeys,
-  revokedBy,
-  trustedKeys,
-} from "./trust.ts";
+import { checkRevocationsStick, checkSignerListed, fetchKey, obtainKeys, revokedBy } from "./trust.ts";
+import { isAcceptable, isUnsigned, trustedKeys } from "./trust_set.ts";
 import { DESCRIPTOR_PATH, DESCRIPTOR_SIGNATURE_PATH } from "./urls.ts";
 
 /** What is recorded about a repository before an operation. */

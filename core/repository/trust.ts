@@ -1,53 +1,18 @@
 /**
- * Trust sets: which keys may sign for a repository, how a verified descriptor replaces them, and where their bytes
- * come from.
+ * How a verified descriptor replaces a trust set, and where the bytes of keys come from.
  *
  * 1. A key never enters a trust set except through a descriptor that a key of the previous set, or an anchor, signed.
  * 2. Once revoked, always revoked, until the repository is removed (R-KEY-05).
  * 3. Bytes held for a fingerprint are only ever bytes that hash to it (R-KEY-02).
  */
 import { PeipkgError, ruleError } from "../errors.ts";
-import { checkFingerprint, readPublicKey, type TrustedKey } from "../format/keys.ts";
-import { parseTimestamp } from "../identity/timestamp.ts";
-import type { RepositoryKey, RepositoryState } from "../store/repository_state.ts";
+import { checkFingerprint, readPublicKey } from "../format/keys.ts";
+import type { RepositoryKey } from "../store/repository_state.ts";
 import type { RepositoryContext } from "./context.ts";
 import type { Descriptor, DescriptorKey } from "./descriptor.ts";
+import { isAcceptable } from "./trust_set.ts";
 import { FETCH_LIMITS, fetchDocument } from "./transport.ts";
 import { keyPath, mirrorUrls, type RepositoryBases, resolveReference } from "./urls.ts";
-
-/**
- * Whether a key may verify at an instant (section 1.2): active, or transitioning and not past its deadline.
- *
- * @param now Milliseconds since the epoch; the deadline itself still counts.
- */
-export function isAcceptable(
-  key: { readonly status: string; readonly validUntil?: string | undefined },
-  now: number,
-): boolean {
-  if (key.status === "active") return true;
-  if (key.status !== "transitioning" || key.validUntil === undefined) return false;
-  const deadline = parseTimestamp(key.validUntil);
-  if (deadline === undefined) return false;
-  const seconds = Math.floor(now / 1000);
-  // Whole milliseconds of the fraction decide; finer digits are below the clock's precision.
-  return seconds < deadline.seconds ||
-    (seconds === deadline.seconds && now % 1000 <= Number(deadline.fraction.slice(0, 3).padEnd(3, "0")));
-}
-
-/** A recorded trust set as verification takes it; sticky revocations win over the descriptor's word. */
-export function trustedKeys(state: Pick<RepositoryState, "keys" | "revocations">): readonly TrustedKey[] {
-  return state.keys.map((key) => ({
-    fingerprint: key.fingerprint,
-    publicKey: key.publicKey,
-    status: state.revocations.has(key.fingerprint) ? "revoked" : key.status,
-    ...(key.validUntil === undefined ? {} : { validUntil: key.validUntil }),
-  }));
-}
-
-/** Whether nothing of a recorded trust set can verify any more (R-ORPH-01). */
-export function hasAcceptableKey(state: Pick<RepositoryState, "keys" | "revocations">, now: number): boolean {
-  return trustedKeys(state).some((key) => isAcceptable(key, now));
-}
 
 /**
  * R-SIG-10: the descriptor's signer must itself be listed there, acceptable.

@@ -5,7 +5,7 @@ import { encodeBase64 } from "../../../core/format/base64.ts";
 import { parseDescriptor } from "../../../core/repository/descriptor.ts";
 import { verifyDetached } from "../../../core/repository/detached.ts";
 import { parseIndex, readEntryDetails } from "../../../core/repository/index.ts";
-import { isAcceptable } from "../../../core/repository/trust.ts";
+import { isAcceptable } from "../../../core/repository/trust_set.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 const ruleOf = (error: unknown) => error instanceof PeipkgError ? error.detail.rule : String(error);
