@@ -3,7 +3,7 @@
  * bytes whatever directory the tree or the module cache lies in.
  */
 import { resolve } from "node:path";
-import { openDoor } from "./door.ts";
+import { prepareStart } from "./start.ts";
 
 export interface BundledFile {
   /** File name, no directory. */
@@ -110,7 +110,7 @@ function collectPackages(texts: Iterable<string>, staged: string): readonly Bund
 export async function bundle(directory: string): Promise<Bundle> {
   // The bundler names module files relative to the directory without links.
   const staged = await Deno.realPath(directory);
-  await openDoor(staged);
+  await prepareStart(staged);
   const workers = await workerModules(staged);
   const output = await Deno.makeTempDir({ dir: staged, prefix: "bundle-" });
   const { success, stderr } = await new Deno.Command(Deno.execPath(), {

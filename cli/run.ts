@@ -198,6 +198,8 @@ async function carryOut(run: Run): Promise<number> {
   const { args, program, world } = run;
   const { command } = args;
   if (command?.load === undefined) throw new UsageError(args.words, "a command is required");
+  // All that is certain to be needed at once: file by file, the runtime waits for each.
+  const [module] = await Promise.all([command.load(), import("./settings.ts"), import("./listen.ts")]);
   const { needs } = command;
   // The settings decide how everything is said, so they come first.
   const tolerant = needs === "tolerant-installation";
@@ -235,7 +237,6 @@ async function carryOut(run: Run): Promise<number> {
     session: () => run.openSession(),
     workspace: () => run.openWorkspace(tolerant),
   };
-  const module = await command.load();
   const started = world.monotonic();
   const status = await module.run(invocation);
   if (mode.verbose > 1 && screen.isHuman) await showTiming(screen, world.monotonic() - started);
