@@ -22,6 +22,7 @@ import {
   type Weakening,
   type Workspace,
 } from "../mod.ts";
+import { hasFlag } from "./arguments.ts";
 import { escapeText } from "./escape.ts";
 import type { Invocation } from "./invocation.ts";
 import { elevatedQuestion, isYes, modifiedQuestion, parseModifiedAnswer, ROUTINE_QUESTION } from "./prompt.ts";
@@ -126,6 +127,26 @@ export function cancelChange(screen: Screen, reason: CancelReason): 0 {
   screen.line(reason === "authorisation-declined" ? "cancelled — required authorisation was not given" : "cancelled");
   screen.end("cancelled", { reason });
   return 0;
+}
+
+/**
+ * Ends a dry run of what has been shown, else asks the routine question about it (C-PROMPT-10). For changes that no
+ * plan shows.
+ *
+ * @returns Whether it is to be done; if not, everything has been said.
+ */
+export async function mayProceed({ args, screen, assumeYes }: Invocation): Promise<boolean> {
+  if (hasFlag(args.options, "dry-run")) {
+    screen.line(DRY_RUN_NOTICE);
+    screen.end("done", { summary: "dry run", dry_run: true });
+    return false;
+  }
+  if (!assumeYes && !isYes(await screen.ask(ROUTINE_QUESTION))) {
+    cancelChange(screen, "declined");
+    return false;
+  }
+  screen.passPrompts();
+  return true;
 }
 
 // --- Questions -------------------------------------------------------------------------------------------------

@@ -8,11 +8,10 @@ import {
   type Weakening,
 } from "../mod.ts";
 import { type ParsedArguments, UsageError } from "./arguments.ts";
-import { askWeakenings, cancelChange, NOTHING_TO_DO } from "./change.ts";
+import { askWeakenings, cancelChange, mayProceed, NOTHING_TO_DO } from "./change.ts";
 import { escapeText } from "./escape.ts";
 import type { Invocation } from "./invocation.ts";
 import { readInstallTarget } from "./operands.ts";
-import { isYes, ROUTINE_QUESTION } from "./prompt.ts";
 import { rejectionError } from "./render/rejection.ts";
 import { renderSize } from "./render/sizes.ts";
 
@@ -70,16 +69,10 @@ export async function agreeOnPackages<T extends Planned>(
     screen.end("done", { summary: "nothing to do", operations: 0, dry_run: false });
     return undefined;
   }
-  const asks = !invocation.assumeYes;
-  if (asks || !screen.mode.quiet) {
+  if (!invocation.assumeYes || !screen.mode.quiet) {
     screen.line(`the following packages will be ${verb}:`);
     for (const item of packages) screen.line(packageLine(item));
     screen.line(`  total: ${renderSize(planned.sizeBytes)}`);
   }
-  if (asks && !isYes(await screen.ask(ROUTINE_QUESTION))) {
-    cancelChange(screen, "declined");
-    return undefined;
-  }
-  screen.passPrompts();
-  return planned;
+  return await mayProceed(invocation) ? planned : undefined;
 }

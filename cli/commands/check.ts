@@ -11,11 +11,10 @@ import {
   type Workspace,
 } from "../../mod.ts";
 import { hasFlag, type ParsedArguments, UsageError } from "../arguments.ts";
-import { cancelChange, runChange } from "../change.ts";
+import { mayProceed, runChange } from "../change.ts";
 import { escapeText } from "../escape.ts";
 import type { Invocation } from "../invocation.ts";
 import { readPatterns } from "../operands.ts";
-import { isYes, ROUTINE_QUESTION } from "../prompt.ts";
 import { startFields } from "../run.ts";
 import { problemText } from "./verify.ts";
 
@@ -133,16 +132,10 @@ async function fixStrays(
   workspace: Workspace,
   strays: Repairs["strays"],
 ): Promise<0> {
-  const { args, screen, assumeYes } = invocation;
+  const { args, screen } = invocation;
   screen.begin(startFields(args, workspace));
   screen.lines(strayLines(strays));
-  if (hasFlag(args.options, "dry-run")) {
-    screen.line("(dry run — no changes were made)");
-    screen.end("done", { summary: "dry run", dry_run: true });
-    return 0;
-  }
-  if (!assumeYes && !isYes(await screen.ask(ROUTINE_QUESTION))) return cancelChange(screen, "declined");
-  screen.passPrompts();
+  if (!await mayProceed(invocation)) return 0;
   await removeThem(invocation, workspace, strays);
   screen.end("done", { summary: `removed ${strays.length} stray object(s)`, dry_run: false });
   return 0;

@@ -10,10 +10,9 @@ import {
   type Workspace,
 } from "../../mod.ts";
 import { hasFlag, optionText, type ParsedArguments, UsageError } from "../arguments.ts";
-import { cancelChange } from "../change.ts";
+import { mayProceed } from "../change.ts";
 import { escapeText } from "../escape.ts";
 import type { Invocation } from "../invocation.ts";
-import { isYes, ROUTINE_QUESTION } from "../prompt.ts";
 import { isPlain, renderColumns } from "../render/listing.ts";
 import { unifiedDiff } from "../render/unified_diff.ts";
 
@@ -102,13 +101,12 @@ async function settle(
   items: readonly NewDefault[],
   verb: Verb,
 ): Promise<0 | 1> {
-  const { args, screen, assumeYes } = invocation;
+  const { args, screen } = invocation;
   if (items.length === 0) throw new PeipkgError("internal", "a path was taken that has no new default");
   const choice = await readChoice(invocation, verb);
   screen.line("the following files will be settled:");
   for (const item of items) screen.line(escapeText(`  ${VERB_LINES[verb](item)}`));
-  if (!assumeYes && !isYes(await screen.ask(ROUTINE_QUESTION))) return cancelChange(screen, "declined");
-  screen.passPrompts();
+  if (!await mayProceed(invocation)) return 0;
   const settled = await settleNewDefaults(workspace, args.operands, choice, invocation.world.workingDirectory());
   for (const { path, oldPath, package: name } of settled) {
     const action = verb === "keep" ? "kept" : "written";

@@ -1,10 +1,8 @@
 /** `peipkg restore` */
 import { planRestore, restoreBackup, type RestorePlan } from "../../mod.ts";
-import { hasFlag } from "../arguments.ts";
-import { cancelChange } from "../change.ts";
+import { mayProceed } from "../change.ts";
 import { escapeText } from "../escape.ts";
 import type { Invocation } from "../invocation.ts";
-import { isYes, ROUTINE_QUESTION } from "../prompt.ts";
 
 /** What the operator decides on (C-BACKUP-02); with names when asked for detail. */
 function restoreLines(plan: RestorePlan, isVerbose: boolean): readonly string[] {
@@ -24,17 +22,11 @@ function restoreLines(plan: RestorePlan, isVerbose: boolean): readonly string[] 
 }
 
 export async function run(invocation: Invocation): Promise<0 | 1> {
-  const { args, screen, assumeYes } = invocation;
+  const { args, screen } = invocation;
   const workspace = await invocation.workspace();
   const plan = await planRestore(workspace, args.operands[0] ?? "");
   screen.lines(restoreLines(plan, screen.mode.verbose > 0));
-  if (hasFlag(args.options, "dry-run")) {
-    screen.line("(dry run — no changes were made)");
-    screen.end("done", { summary: "dry run", dry_run: true });
-    return 0;
-  }
-  if (!assumeYes && !isYes(await screen.ask(ROUTINE_QUESTION))) return cancelChange(screen, "declined");
-  screen.passPrompts();
+  if (!await mayProceed(invocation)) return 0;
   const { packages, keptAt } = await restoreBackup(workspace, plan);
   const summary = `restored ${packages} package record(s)`;
   screen.info(`kept what was replaced in ${escapeText(keptAt)}`);
