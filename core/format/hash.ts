@@ -1,4 +1,4 @@
-/** Streaming SHA-256. The only file of this room that names the runtime's hash. */
+/** Streaming SHA-256, and the checksum of zip archives. The only file of this room that names the runtime's hashes. */
 import type { createHash as CreateHash } from "node:crypto";
 
 let loaded: typeof CreateHash | undefined;
@@ -38,4 +38,9 @@ export function sha256(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
 /** SHA-256 of `bytes` as 64 lowercase hex digits (F-GEN-02). */
 export function sha256Hex(bytes: Uint8Array): string {
   return createHash("sha256").update(bytes).digest("hex");
+}
+
+/** CRC-32 of `bytes`, as zip archives have it: a checksum against accidents, no hash. */
+export function crc32(bytes: Uint8Array): number {
+  return globalThis.process.getBuiltinModule("node:zlib").crc32(bytes);
 }

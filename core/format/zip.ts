@@ -4,6 +4,7 @@
  * content is bounded while it is unpacked, whatever sizes the archive claims.
  */
 import { PeipkgError } from "../errors.ts";
+import { crc32 } from "./hash.ts";
 
 export interface ZipLimits {
   /** Entries at most. */
@@ -114,18 +115,6 @@ async function inflate(packed: Uint8Array, limit: number): Promise<Uint8Array> {
     at += part.length;
   }
   return content;
-}
-
-const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, index) => {
-  let value = index;
-  for (let bit = 0; bit < 8; bit++) value = (value & 1) === 0 ? value >>> 1 : (value >>> 1) ^ 0xedb88320;
-  return value;
-});
-
-function crc32(bytes: Uint8Array): number {
-  let value = 0xffffffff;
-  for (const byte of bytes) value = (value >>> 8) ^ (CRC_TABLE[(value ^ byte) & 0xff] ?? 0);
-  return (value ^ 0xffffffff) >>> 0;
 }
 
 function tooLarge(limit: number): PeipkgError {
