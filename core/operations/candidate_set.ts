@@ -7,7 +7,7 @@ import { parsePackageName } from "../identity/package_name.ts";
 import { parseArchitecture } from "../identity/architecture.ts";
 import { parseVersion } from "../identity/version.ts";
 import { type EntryDetails, readEntryDetails } from "../repository/index.ts";
-import type { Candidate, CandidateSource } from "../resolver/problem.ts";
+import { type Candidate, type CandidateSource, relationsOf } from "../resolver/problem.ts";
 import {
   type CatalogueKind,
   type CataloguePackage,
@@ -108,11 +108,7 @@ export class CandidateSet implements CandidateSource {
         sizeCompressedBytes: row.sizeCompressedBytes,
         sizeInstalledBytes: row.sizeInstalledBytes,
         url: row.url,
-        dependencies: details.dependencies,
-        optionalDependencies: details.optionalDependencies,
-        conflicts: details.conflicts,
-        provides: details.provides,
-        replaces: details.replaces,
+        ...relationsOf(details),
         alternateUpgrade: details.alternateUpgrade,
         kind: row.kind,
         details,

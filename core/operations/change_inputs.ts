@@ -8,7 +8,7 @@ import type { Manifest } from "../format/manifest.ts";
 import type { Architecture } from "../identity/architecture.ts";
 import { openByteSource } from "../repository/byte_source.ts";
 import { trustedKeys } from "../repository/trust_set.ts";
-import type { Candidate } from "../resolver/problem.ts";
+import { type Candidate, relationsOf } from "../resolver/problem.ts";
 import type { Weakening } from "./accepted_configuration.ts";
 import { type Available, loadAvailable } from "./available.ts";
 import type { ChangeRequest } from "./change_request.ts";
@@ -151,11 +151,7 @@ async function readLocalPackage(
     sizeCompressedBytes: verified.sizeCompressedBytes,
     sizeInstalledBytes: manifest.sizeInstalledBytes,
     url: "",
-    dependencies: manifest.dependencies,
-    optionalDependencies: manifest.optionalDependencies,
-    conflicts: manifest.conflicts,
-    provides: manifest.provides,
-    replaces: manifest.replaces,
+    ...relationsOf(manifest),
     alternateUpgrade: manifest.alternateUpgrade,
   };
   return { path, manifest, candidate, warnings: verified.warnings };

@@ -6,7 +6,7 @@ import { PeipkgError, ruleError } from "../errors.ts";
 import { type Manifest, parseManifest } from "../format/manifest.ts";
 import type { PackageName } from "../identity/package_name.ts";
 import { findBreakage } from "../resolver/breakage.ts";
-import type { Breakage, InstalledPackage, InstalledSource } from "../resolver/problem.ts";
+import { type Breakage, type InstalledPackage, type InstalledSource, relationsOf } from "../resolver/problem.ts";
 import type { Database } from "../store/database.ts";
 import {
   readInstalledPackage,
@@ -106,11 +106,7 @@ export class InstalledSet implements InstalledSource {
       origin: row.origin,
       reason: row.reason,
       held: row.isHeld,
-      dependencies: manifest.dependencies,
-      optionalDependencies: manifest.optionalDependencies,
-      conflicts: manifest.conflicts,
-      provides: manifest.provides,
-      replaces: manifest.replaces,
+      ...relationsOf(manifest),
     };
   }
 

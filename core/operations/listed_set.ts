@@ -6,12 +6,14 @@ import type { Architecture } from "../identity/architecture.ts";
 import type { PackageName } from "../identity/package_name.ts";
 import { compareVersions, parseVersion, type Version } from "../identity/version.ts";
 import { findBreakage } from "../resolver/breakage.ts";
-import type {
-  Breakage,
-  CandidateSource,
-  InstalledPackage,
-  InstalledSource,
-  PackageRelations,
+import {
+  type Breakage,
+  type CandidateSource,
+  type InstalledPackage,
+  type InstalledSource,
+  NO_RELATIONS,
+  type PackageRelations,
+  relationsOf,
 } from "../resolver/problem.ts";
 
 /** One line of a list made by `export --versions`. */
@@ -19,14 +21,6 @@ export interface ListedPackage {
   readonly name: PackageName;
   readonly version: string;
 }
-
-const NO_RELATIONS: PackageRelations = {
-  dependencies: [],
-  optionalDependencies: [],
-  conflicts: [],
-  provides: [],
-  replaces: [],
-};
 
 type RelationKey = keyof PackageRelations;
 
@@ -100,17 +94,12 @@ function knownPackage(
 ): InstalledPackage {
   const offered = offers.named(name);
   const same = offered.find((candidate) => compareVersions(candidate.version, version) === 0);
-  const relations: PackageRelations = same ?? NO_RELATIONS;
   return {
     name,
     version,
     // A list has no architectures; a name rarely changes its own from one version to the next.
     architecture: (same ?? offered[0])?.architecture ?? architecture,
-    dependencies: relations.dependencies,
-    optionalDependencies: relations.optionalDependencies,
-    conflicts: relations.conflicts,
-    provides: relations.provides,
-    replaces: relations.replaces,
+    ...relationsOf(same ?? NO_RELATIONS),
     origin: same?.origin.kind === "repository" ? same.origin.repository : undefined,
     reason: "explicit",
     held: false,

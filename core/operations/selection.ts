@@ -7,13 +7,14 @@ import type { PackageName } from "../identity/package_name.ts";
 import { compareVersions, parseProvidedVersion } from "../identity/version.ts";
 import type { Rejection } from "../resolver/derivation.ts";
 import type { CandidateIdentity, Plan } from "../resolver/plan.ts";
-import type {
-  Candidate,
-  CandidateSource,
-  InstalledSource,
-  Request,
-  ResolutionOperation,
-  ResolutionProblem,
+import {
+  type Candidate,
+  type CandidateSource,
+  type InstalledSource,
+  NO_RELATIONS,
+  type Request,
+  type ResolutionOperation,
+  type ResolutionProblem,
 } from "../resolver/problem.ts";
 import { solve } from "../resolver/solve.ts";
 import type { Database } from "../store/database.ts";
@@ -155,11 +156,7 @@ class WithoutRelations implements CandidateSource {
     if (known !== undefined) return known;
     const bare: Candidate = {
       ...candidate,
-      dependencies: [],
-      optionalDependencies: [],
-      conflicts: [],
-      provides: [],
-      replaces: [],
+      ...NO_RELATIONS,
     };
     this.#bare.set(candidate, bare);
     return bare;

@@ -5,7 +5,7 @@
 import { ruleError, type Warning } from "../errors.ts";
 import { parseManifest } from "../format/manifest.ts";
 import { parsePackageName } from "../identity/package_name.ts";
-import type { Candidate, Request } from "../resolver/problem.ts";
+import { type Candidate, relationsOf, type Request } from "../resolver/problem.ts";
 import type { Database } from "../store/database.ts";
 import { newestCommitted, priorHolders, type PriorPackage, priorPackages, readOperations } from "../store/history.ts";
 import { readInstalledPackage } from "../store/installed.ts";
@@ -103,10 +103,6 @@ function retainedCandidate(workspace: Workspace, item: PriorPackage): Candidate 
     sizeCompressedBytes: 0,
     sizeInstalledBytes: manifest.sizeInstalledBytes,
     url: "",
-    dependencies: manifest.dependencies,
-    optionalDependencies: manifest.optionalDependencies,
-    conflicts: manifest.conflicts,
-    provides: manifest.provides,
-    replaces: manifest.replaces,
+    ...relationsOf(manifest),
   };
 }

@@ -32,6 +32,22 @@ export interface PackageRelations {
   readonly replaces: readonly RelationEntry[];
 }
 
+/** Relations of what needs and offers nothing. */
+export const NO_RELATIONS: PackageRelations = {
+  dependencies: [],
+  optionalDependencies: [],
+  conflicts: [],
+  provides: [],
+  replaces: [],
+};
+
+/** The relations alone of a record that holds more. */
+export function relationsOf(
+  { dependencies, optionalDependencies, conflicts, provides, replaces }: PackageRelations,
+): PackageRelations {
+  return { dependencies, optionalDependencies, conflicts, provides, replaces };
+}
+
 /** What candidates and installed packages have in common. */
 export interface PackageFacts extends PackageRelations {
   readonly name: PackageName;
