@@ -17,8 +17,8 @@ import {
   paxRecord,
   type RawEntry,
   refusalOf,
-  ruleOf,
 } from "../support/package_builder.ts";
+import { ruleOf } from "../support/refusals.ts";
 
 const encode = (text: string) => new TextEncoder().encode(text);
 

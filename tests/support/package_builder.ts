@@ -245,14 +245,3 @@ export async function refusalOf(spec: PackageSpec, changes: Partial<VerifyOption
     throw cause;
   }
 }
-
-/** The rule a call is refused by; `undefined` when it succeeds. */
-export function ruleOf(call: () => unknown): string | undefined {
-  try {
-    call();
-    return undefined;
-  } catch (cause) {
-    if (cause instanceof PeipkgError && cause.detail.rule !== undefined) return cause.detail.rule;
-    throw cause;
-  }
-}

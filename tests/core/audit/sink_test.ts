@@ -2,10 +2,11 @@ import assert from "node:assert/strict";
 import { AuditTrail } from "../../../core/audit/sink.ts";
 import { walkAuditLog } from "../../../core/audit/log.ts";
 import type { AuditEvent } from "../../../core/audit/record.ts";
-import { PeipkgError, SystemCallError } from "../../../core/errors.ts";
+import { SystemCallError } from "../../../core/errors.ts";
 import type { KernelEventResult } from "../../../core/system.ts";
 import { type TestSession, testSession, TestSystem, type TestSystemOptions } from "../../support/fault_system.ts";
 import { FaultControl } from "../../support/memory_root.ts";
+import { refusedBy } from "../../support/refusals.ts";
 
 const LOG = "/var/log/peipkg/audit.jsonl";
 
@@ -198,7 +199,7 @@ Deno.test("A-AUTH-09: an elevated action without a transaction is refused when n
   using refusedFixture = openFixture({ faults });
   assert.throws(
     () => refusedFixture.trail.recordEvidence(evidence),
-    (error) => error instanceof PeipkgError && error.detail.rule === "AUDIT_EVIDENCE_UNRECORDED",
+    refusedBy("AUDIT_EVIDENCE_UNRECORDED"),
   );
 });
 

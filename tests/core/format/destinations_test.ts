@@ -7,7 +7,7 @@ import {
   type Layout,
 } from "../../../core/format/destinations.ts";
 import { parseSafePath } from "../../../core/identity/safe_path.ts";
-import { ruleOf } from "../../support/package_builder.ts";
+import { ruleOf } from "../../support/refusals.ts";
 
 const RULES: DestinationRules = {
   layout: "base",

@@ -16,8 +16,9 @@ import {
   writePrivateKeyPem,
   writePublicKeyPem,
 } from "../../../core/format/keys.ts";
-import { EXAMPLE_SEED, exampleKey, ruleOf } from "../../support/package_builder.ts";
+import { EXAMPLE_SEED, exampleKey } from "../../support/package_builder.ts";
 import { PeipkgError } from "../../../core/errors.ts";
+import { ruleOf } from "../../support/refusals.ts";
 
 const encode = (text: string) => new TextEncoder().encode(text);
 const GROUP_ORDER = 2n ** 252n + 27742317777372353535851937790883648493n;

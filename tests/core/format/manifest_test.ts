@@ -6,7 +6,8 @@ import { type Manifest, parseManifest } from "../../../core/format/manifest.ts";
 import { writeManifest } from "../../../core/format/manifest_writer.ts";
 import { findDescriptorFault } from "../../../core/format/security_descriptor.ts";
 import { decodeBase64, encodeBase64 } from "../../../core/format/base64.ts";
-import { DEMO_MANIFEST, type Fields, json, refusalOf, ruleOf } from "../../support/package_builder.ts";
+import { DEMO_MANIFEST, type Fields, json, refusalOf } from "../../support/package_builder.ts";
+import { ruleOf } from "../../support/refusals.ts";
 
 const encode = (text: string) => new TextEncoder().encode(text);
 

@@ -6,7 +6,8 @@ import type { Layout } from "../../../core/format/destinations.ts";
 import { findPackViolations, type PackEntry, packPackage, parseManifestDraft } from "../../../core/format/pack.ts";
 import { verifyPackage } from "../../../core/format/package_file.ts";
 import { writeHeaders } from "../../../core/format/tar_writer.ts";
-import { DEMO_MANIFEST, type Fields, json, ruleOf, sourceOf, verifyOptions } from "../../support/package_builder.ts";
+import { DEMO_MANIFEST, type Fields, json, sourceOf, verifyOptions } from "../../support/package_builder.ts";
+import { ruleOf } from "../../support/refusals.ts";
 
 const encode = (text: string) => new TextEncoder().encode(text);
 const LOCAL = { trust: { kind: "local-file" } } as const;

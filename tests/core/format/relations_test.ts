@@ -6,7 +6,7 @@ import { parseConstraint } from "../../../core/identity/constraint.ts";
 import { parseProvidedVersion } from "../../../core/identity/version.ts";
 import { parseIndex } from "../../../core/repository/index.ts";
 import { parseManifest } from "../../../core/format/manifest.ts";
-import { ruleOf } from "../../support/package_builder.ts";
+import { ruleOf } from "../../support/refusals.ts";
 
 const encode = (value: unknown) => new TextEncoder().encode(`${JSON.stringify(value)}\n`);
 const COMMON = { name: "app", version: "1.0-1", architecture: "x86_64", dependencies: [], conflicts: [] };

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { PeipkgError } from "../../../core/errors.ts";
 import type { SigningKey } from "../../../core/format/keys.ts";
 import { type ByteSource, type VerifiedPackage, verifyPackage } from "../../../core/format/package_file.ts";
 import { resignPackage } from "../../../core/format/resign.ts";
 import { packTestPackage, testKey } from "../../support/repository_server.ts";
+import { refusedBy } from "../../support/refusals.ts";
 
 const ITEM = {
   name: "tool",
@@ -60,7 +60,7 @@ Deno.test("C-BUNDLE-03, F-SIG-01: resignPackage() changes the signature and noth
     assert.deepEqual(await resign(bytes, operator, before.modifiedSeconds), signed); // equal input, equal bytes
     await assert.rejects(
       verify(signed, publisher),
-      (error) => error instanceof PeipkgError && error.detail.rule === "E_SIG_KEY_UNTRUSTED",
+      refusedBy("E_SIG_KEY_UNTRUSTED"),
     );
   }
 });

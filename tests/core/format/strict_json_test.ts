@@ -18,7 +18,7 @@ import {
 } from "../../../core/format/document.ts";
 import { JsonFields, type JsonOutput, writeDocument } from "../../../core/format/json_writer.ts";
 import { JsonNumber, JsonObject, type JsonValue, readJson, shapeOf } from "../../../core/format/strict_json.ts";
-import { ruleOf } from "../../support/package_builder.ts";
+import { refusedBy, ruleOf } from "../../support/refusals.ts";
 
 const KIND = { document: "test" };
 const encode = (text: string) => new TextEncoder().encode(text);
@@ -296,6 +296,6 @@ Deno.test("F-JSON-10, F-JSON-03, F-JSON-04: readJson() leaves out what is outsid
       [`{"x":${"[".repeat(64)}${"]".repeat(64)}}`, "E_JSON_DEPTH"],
     ] as const
   ) {
-    assert.throws(() => read(bad), (error) => error instanceof PeipkgError && error.detail.rule === rule, bad);
+    assert.throws(() => read(bad), refusedBy(rule), bad);
   }
 });

@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { PeipkgError } from "../../../core/errors.ts";
 import {
   isArchitecture,
   isArchitectureSyntax,
@@ -14,20 +13,11 @@ import { formatPackageFileName, parsePackageFileName } from "../../../core/ident
 import { isPackageName, parsePackageName } from "../../../core/identity/package_name.ts";
 import { parseRootReference } from "../../../core/identity/root_reference.ts";
 import { isVirtualName, parseVirtualName } from "../../../core/identity/virtual_name.ts";
+import { ruleOf } from "../../support/refusals.ts";
 
 const VECTORS = JSON.parse(
   Deno.readTextFileSync(new URL("../../fixtures/identity/names.json", import.meta.url)),
 );
-
-function ruleOf(call: () => unknown): string | undefined {
-  try {
-    call();
-  } catch (cause) {
-    if (cause instanceof PeipkgError) return cause.detail.rule;
-    throw cause;
-  }
-  return undefined;
-}
 
 Deno.test("F-NAME-01, F-NAME-02, F-NAME-03: parsePackageName() follows every published vector", () => {
   for (const name of VECTORS.package_names.valid) assert.equal(parsePackageName(name), name);

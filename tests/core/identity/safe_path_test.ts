@@ -1,18 +1,10 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import fc from "fast-check";
-import { PeipkgError } from "../../../core/errors.ts";
 import { baseNameOf, compareBytes, isSafePath, parentOf, parseSafePath } from "../../../core/identity/safe_path.ts";
+import { ruleOf } from "../../support/refusals.ts";
 
-function ruleOf(text: string): string | undefined {
-  try {
-    parseSafePath(text);
-  } catch (cause) {
-    if (cause instanceof PeipkgError) return cause.detail.rule;
-    throw cause;
-  }
-  return undefined;
-}
+const ruleOfPath = (text: string): string | undefined => ruleOf(() => parseSafePath(text));
 
 Deno.test("parseSafePath() takes ordinary and unusual, yet clean, paths", () => {
   const paths = ["usr/bin/x", "a", "usr/share/é", ".hidden", "...", "a.b/c..d", "100%/x", "a%20b", "%", "日本語/𝒳"];
@@ -47,40 +39,40 @@ const REFUSED: readonly (readonly [string, string, readonly string[]])[] = [
 ];
 for (const [id, rule, texts] of REFUSED) {
   Deno.test(`${id}: parseSafePath() refuses what it must`, () => {
-    for (const text of texts) assert.equal(ruleOf(text), rule, JSON.stringify(text));
+    for (const text of texts) assert.equal(ruleOfPath(text), rule, JSON.stringify(text));
   });
 }
 
 Deno.test("F-PATH-08, F-PATH-09, F-PATH-10, F-LIM-05: sizes are counted in bytes, each limit itself passes", () => {
   assert.equal(isSafePath("a".repeat(255)), true);
-  assert.equal(ruleOf("a".repeat(256)), "E_PATH_COMPONENT");
+  assert.equal(ruleOfPath("a".repeat(256)), "E_PATH_COMPONENT");
   assert.equal(isSafePath("é".repeat(127)), true);
-  assert.equal(ruleOf("é".repeat(128)), "E_PATH_COMPONENT");
+  assert.equal(ruleOfPath("é".repeat(128)), "E_PATH_COMPONENT");
   assert.equal(isSafePath("𝒳".repeat(63)), true);
-  assert.equal(ruleOf("𝒳".repeat(64)), "E_PATH_COMPONENT");
+  assert.equal(ruleOfPath("𝒳".repeat(64)), "E_PATH_COMPONENT");
   const long = Array.from({ length: 16 }, () => "b".repeat(255)).join("/"); // 4095 bytes
   assert.equal(long.length, 4095);
   assert.equal(isSafePath(`${long.slice(0, -2)}/cc`), true); // 4096
-  assert.equal(ruleOf(`${long.slice(0, -2)}/ccc`), "E_PATH_LENGTH");
+  assert.equal(ruleOfPath(`${long.slice(0, -2)}/ccc`), "E_PATH_LENGTH");
   assert.equal(isSafePath(Array.from({ length: 256 }, () => "d").join("/")), true);
-  assert.equal(ruleOf(Array.from({ length: 257 }, () => "d").join("/")), "E_PATH_DEPTH");
+  assert.equal(ruleOfPath(Array.from({ length: 257 }, () => "d").join("/")), "E_PATH_DEPTH");
 });
 
 Deno.test("parseSafePath() checks in the fixed order when several rules are broken", () => {
-  assert.equal(ruleOf("/\ud800"), "E_PATH_UTF8");
-  assert.equal(ruleOf("/a\n"), "E_PATH_ABSOLUTE");
-  assert.equal(ruleOf("a\n\\"), "E_PATH_CONTROL");
-  assert.equal(ruleOf("a\\//"), "E_PATH_BACKSLASH");
-  assert.equal(ruleOf("..//a"), "E_PATH_EMPTY");
-  assert.equal(ruleOf(".peipkg/.."), "E_PATH_DOT");
-  assert.equal(ruleOf(`.peipkg/${"a".repeat(5000)}`), "E_PATH_RESERVED");
-  assert.equal(ruleOf("a".repeat(5000)), "E_PATH_LENGTH");
-  assert.equal(ruleOf(`e\u0301${"a".repeat(256)}`), "E_PATH_COMPONENT");
+  assert.equal(ruleOfPath("/\ud800"), "E_PATH_UTF8");
+  assert.equal(ruleOfPath("/a\n"), "E_PATH_ABSOLUTE");
+  assert.equal(ruleOfPath("a\n\\"), "E_PATH_CONTROL");
+  assert.equal(ruleOfPath("a\\//"), "E_PATH_BACKSLASH");
+  assert.equal(ruleOfPath("..//a"), "E_PATH_EMPTY");
+  assert.equal(ruleOfPath(".peipkg/.."), "E_PATH_DOT");
+  assert.equal(ruleOfPath(`.peipkg/${"a".repeat(5000)}`), "E_PATH_RESERVED");
+  assert.equal(ruleOfPath("a".repeat(5000)), "E_PATH_LENGTH");
+  assert.equal(ruleOfPath(`e\u0301${"a".repeat(256)}`), "E_PATH_COMPONENT");
 });
 
 Deno.test("F-PATH-03: decoding a long run of encoded percent signs takes linear time", () => {
   const started = performance.now();
-  assert.equal(ruleOf(`%${"25".repeat(2_000_000)}2e`), "E_PATH_DOT");
+  assert.equal(ruleOfPath(`%${"25".repeat(2_000_000)}2e`), "E_PATH_DOT");
   assert.ok(performance.now() - started < 5000);
 });
 

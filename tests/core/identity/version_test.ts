@@ -1,22 +1,12 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { PeipkgError } from "../../../core/errors.ts";
 import { parseConstraint, satisfiesConstraint, termsOf } from "../../../core/identity/constraint.ts";
 import { compareVersions, highestVersion, parseProvidedVersion, parseVersion } from "../../../core/identity/version.ts";
+import { ruleOf } from "../../support/refusals.ts";
 
 const VECTORS = JSON.parse(
   Deno.readTextFileSync(new URL("../../fixtures/identity/versions.json", import.meta.url)),
 );
-
-function ruleOf(call: () => unknown): string | undefined {
-  try {
-    call();
-  } catch (cause) {
-    if (cause instanceof PeipkgError) return cause.detail.rule;
-    throw cause;
-  }
-  return undefined;
-}
 
 function compare(a: string, b: string): number {
   return Math.sign(compareVersions(parseVersion(a), parseVersion(b)));

@@ -17,6 +17,7 @@ import { packagesNamed } from "../../../core/store/catalogue.ts";
 import { readRepositoryState } from "../../../core/store/repository_state.ts";
 import { dayOf, makeRepository, serveFiles, testKey, type TestRepository } from "../../support/repository_server.ts";
 import { openRepositoryWorld, type RepositoryWorld } from "../../support/repository_world.ts";
+import { refusedBy, ruleOrCode } from "../../support/refusals.ts";
 
 const BASE = "https://pkgs.test.invalid/main";
 const DAY = 86_400_000;
@@ -32,8 +33,6 @@ interface Scene extends Disposable {
   files(): readonly string[];
 }
 
-const ruleOf = (error: unknown) => error instanceof PeipkgError ? error.detail.rule ?? error.code : String(error);
-
 async function begin(): Promise<Scene> {
   const world = openRepositoryWorld();
   Deno.mkdirSync(`${world.rootPath}/srv`);
@@ -45,7 +44,7 @@ async function begin(): Promise<Scene> {
     try {
       return await run();
     } catch (error) {
-      return ruleOf(error);
+      return ruleOrCode(error);
     }
   };
   return {
@@ -56,7 +55,7 @@ async function begin(): Promise<Scene> {
     refresh: () =>
       attempt(async () => {
         const [outcome] = (await refreshRepositories(world.open())).results;
-        return outcome?.result === "failed" ? ruleOf(outcome.error) : outcome?.result;
+        return outcome?.result === "failed" ? ruleOrCode(outcome.error) : outcome?.result;
       }),
     load: (more = {}) =>
       attempt(async () => {
@@ -127,15 +126,15 @@ Deno.test("R-ADD-05, R-ADD-07, C-REPO-05: the ceremony shows keys and anchors si
 Deno.test("R-ADD-05, R-ADD-06, R-ADD-10, R-SIG-09, C-REPO-07: a failed add leaves nothing behind", async () => { // C02, C03, C04, C05
   using scene = await begin();
   const { world, repository } = scene;
-  await assert.rejects(scene.add({ anchors: ["f".repeat(64)] }), (error) => ruleOf(error) === "E_NO_ANCHOR_MATCH");
+  await assert.rejects(scene.add({ anchors: ["f".repeat(64)] }), refusedBy("E_NO_ANCHOR_MATCH"));
   const offline = (await testKey(7)).fingerprint;
-  await assert.rejects(scene.add({ anchors: [offline] }), (error) => ruleOf(error) === "E_SIG_KEY_UNTRUSTED");
-  await assert.rejects(scene.add({ minIndexVersion: 3 }), (error) => ruleOf(error) === "E_INDEX_BELOW_MINIMUM"); // R-FRESH-06
+  await assert.rejects(scene.add({ anchors: [offline] }), refusedBy("E_SIG_KEY_UNTRUSTED"));
+  await assert.rejects(scene.add({ minIndexVersion: 3 }), refusedBy("E_INDEX_BELOW_MINIMUM")); // R-FRESH-06
   const honest = world.serve;
   world.serve = (url, request) => url.endsWith("repo.json.sig") ? undefined : honest(url, request);
-  await assert.rejects(scene.add(), (error) => ruleOf(error) === "E_SIG_MISSING");
+  await assert.rejects(scene.add(), refusedBy("E_SIG_MISSING"));
   world.serve = (url, request) => url.endsWith("active.json") ? undefined : honest(url, request);
-  await assert.rejects(scene.add(), (error) => ruleOf(error) === "E_HTTP_STATUS");
+  await assert.rejects(scene.add(), refusedBy("E_HTTP_STATUS"));
   world.serve = honest;
   assert.deepEqual(scene.files().filter((path) => path.includes("repo") || path.includes("main")), []);
   assert.equal(stateOf(world), undefined);
@@ -150,7 +149,7 @@ Deno.test("R-ADD-01, R-ADD-02, C-REPO-01, C-REPO-04: a request is checked before
     try {
       return planRepositoryAdd(workspace, { handle: "main", baseUrl: BASE, anchors: [scene.anchor], ...request });
     } catch (error) {
-      return ruleOf(error);
+      return ruleOrCode(error);
     }
   };
   assert.equal(plan({ handle: "Main" }), "usage");
@@ -170,7 +169,7 @@ Deno.test("R-ADD-01, R-ADD-02, C-REPO-01, C-REPO-04: a request is checked before
 Deno.test("R-ADD-01, R-TRANS-04, C-REPO-09: other settings need --replace, weaker ones an elevated yes", async () => {
   using scene = await begin();
   await scene.add();
-  await assert.rejects(scene.add({ priority: 9 }), (error) => ruleOf(error) === "E_REPO_EXISTS");
+  await assert.rejects(scene.add({ priority: 9 }), refusedBy("E_REPO_EXISTS"));
   await scene.add(); // the same settings: the ceremony again
   await scene.add({ priority: 9, replace: true });
   assert.ok(
@@ -186,7 +185,7 @@ Deno.test("R-ADD-01, R-TRANS-04, C-REPO-09: other settings need --replace, weake
   });
   assert.deepEqual(plan.weakenings.map((item) => item.action), ["AUTH_WEAKEN_POLICY"]);
   scene.world.requests.length = 0;
-  await assert.rejects(fetchRepositoryAdd(workspace, plan), (error) => ruleOf(error) === "E_AUTH_REQUIRED");
+  await assert.rejects(fetchRepositoryAdd(workspace, plan), refusedBy("E_AUTH_REQUIRED"));
   assert.deepEqual(scene.world.requests, []); // before the first fetch
 });
 
@@ -469,14 +468,14 @@ Deno.test("C-REFRESH-01, C-REFRESH-02, R-CONF-03, R-NET-02: repositories are ref
   world.requests.length = 0;
   await assert.rejects(
     refreshRepositories(world.open(), ["main", "missing"]),
-    (error) => ruleOf(error) === "E_REPO_UNKNOWN",
+    refusedBy("E_REPO_UNKNOWN"),
   );
   assert.deepEqual(world.requests, []);
   world.serve = () => undefined;
   const { results } = await refreshRepositories(world.open());
   assert.deepEqual(results.map((item) => [item.name, item.result]), [["other", "unchanged"], ["main", "failed"]]); // R-CONF-04
   Deno.writeTextFileSync(`${world.rootPath}/conf/peipkg/bad.repo`, "x");
-  await assert.rejects(refreshRepositories(world.open()), (error) => ruleOf(error) === "E_CONFIG_SYNTAX");
+  await assert.rejects(refreshRepositories(world.open()), refusedBy("E_CONFIG_SYNTAX"));
   assert.deepEqual(listRepositories(world.open()).map((item) => item.kind), ["valid", "valid", "invalid"]); // C-REPO-10
   assert.ok(world.takeWarnings().includes("W_REPO_INVALID"));
   assert.equal(await removeRepository(world.open(), "bad"), true);
@@ -598,7 +597,7 @@ Deno.test("R-ADD-10, C-REPO-07: when the last step fails, the file this command 
       );
     await commitRepositoryAdd(workspace, ceremony);
   };
-  await assert.rejects(commit({}), (error) => ruleOf(error) === "DB_FULL");
+  await assert.rejects(commit({}), refusedBy("DB_FULL"));
   assert.deepEqual(scene.files().filter((path) => path.includes("main")), []);
   assert.deepEqual(world.audited.map((event) => [event.type, event.outcome, event.reason]), [[
     "peipkg.repo-add",
@@ -607,7 +606,7 @@ Deno.test("R-ADD-10, C-REPO-07: when the last step fails, the file this command 
   ]]);
   await scene.add();
   const before = Deno.readTextFileSync(`${world.rootPath}/conf/peipkg/main.repo`);
-  await assert.rejects(commit({ priority: 3, replace: true }), (error) => ruleOf(error) === "DB_FULL");
+  await assert.rejects(commit({ priority: 3, replace: true }), refusedBy("DB_FULL"));
   assert.equal(Deno.readTextFileSync(`${world.rootPath}/conf/peipkg/main.repo`), before);
   assert.equal(await scene.load(), "ok");
 });

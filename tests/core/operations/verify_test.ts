@@ -6,6 +6,7 @@ import { verifyInstalled } from "../../../core/operations/verify.ts";
 import { setPreservedHash } from "../../../core/store/installed.ts";
 import { insertClaimLink, setHolder } from "../../../core/store/roles.ts";
 import { bound, type InstallationFixture, openInstallation, refuseReading } from "./installation_fixture.ts";
+import { refusedBy } from "../../support/refusals.ts";
 
 const hashOf = (text: string) => sha256Hex(new TextEncoder().encode(text));
 
@@ -151,7 +152,7 @@ Deno.test("T-VRFY-07: a package that is not installed is refused before anything
   await fixture.install({ name: "aa", files: { "/a": { text: "x" } } });
   await assert.rejects(
     verify(fixture, "aa", "nothere"),
-    (error) => error instanceof PeipkgError && error.detail.rule === "E_NOT_INSTALLED",
+    refusedBy("E_NOT_INSTALLED"),
   );
   assert.deepEqual(fixture.events.filter(({ kind }) => kind === "progress"), []);
 });

@@ -13,6 +13,7 @@ import { refreshRepositories } from "../../../core/operations/refresh.ts";
 import { dayOf, makeRepository, serveFiles, testKey, type TestRepository } from "../../support/repository_server.ts";
 import { FaultControl, faultRoot } from "../../support/fault_root.ts";
 import { openRepositoryWorld, type RepositoryWorld, WORLD_NOW } from "../../support/repository_world.ts";
+import { refusedBy } from "../../support/refusals.ts";
 
 const BASE = "https://pkgs.test.invalid/main";
 
@@ -268,7 +269,7 @@ Deno.test("R-MIR-01, R-MIR-02, C-RTOOL-07: mirrorRepository() copies bytes, resu
   world.serve = serveFiles(BASE, old);
   await assert.rejects(
     mirrorRepository(repository.context, world.open(), mirror),
-    (error) => error instanceof PeipkgError && error.detail.rule === "E_INDEX_ROLLBACK",
+    refusedBy("E_INDEX_ROLLBACK"),
   );
   // R-MIR-01: the copy serves as a repository of its own, anchors unchanged.
   await world.add({ handle: "copy", baseUrl: `file://${mirror.directory}`, anchors: [repository.key.fingerprint] });
@@ -356,7 +357,7 @@ Deno.test("C-BUNDLE-01, C-BUNDLE-03, C-BUNDLE-04: writeBundle() makes a reposito
       directory: `${world.rootPath}/third`,
       items: [{ ...item, signer: undefined }],
     }),
-    (error) => error instanceof PeipkgError && error.detail.rule === "E_SIG_MISSING",
+    refusedBy("E_SIG_MISSING"),
   );
   await assert.rejects(
     writeBundle(repository.context, {
@@ -373,7 +374,7 @@ Deno.test("C-BUNDLE-01, C-BUNDLE-03, C-BUNDLE-04: writeBundle() makes a reposito
       directory: `${world.rootPath}/changed`,
       items: [{ ...item, hash: "0".repeat(64) }],
     }),
-    (error) => error instanceof PeipkgError && error.detail.rule === "PKG_CHANGED",
+    refusedBy("PKG_CHANGED"),
   );
   assert.deepEqual([...Deno.readDirSync(`${world.rootPath}/changed`)], []); // nothing that looks like a bundle
 });
@@ -386,8 +387,7 @@ Deno.test("C-BUNDLE-04, R-SIG-08, R-SIG-10: readPreviousBundle() believes only w
   const now = Date.parse(dayOf(10));
   await repository.publish([{ name: "tool", version: "1-1" }]);
   const read = (key = operator, at = now) => readPreviousBundle(context, directory, key, at);
-  const refuses = (rule: string, reading: Promise<unknown>) =>
-    assert.rejects(reading, (error) => error instanceof PeipkgError && error.detail.rule === rule);
+  const refuses = (rule: string, reading: Promise<unknown>) => assert.rejects(reading, refusedBy(rule));
   assert.equal((await read()).indexVersion, 2);
 
   await refuses("E_SIGNER_NOT_LISTED", read(await testKey(7)));

@@ -1,5 +1,4 @@
 import { strict as assert } from "node:assert";
-import { PeipkgError } from "../../../core/errors.ts";
 import { parseArchitecture } from "../../../core/identity/architecture.ts";
 import { parsePackageName } from "../../../core/identity/package_name.ts";
 import { parseVersion } from "../../../core/identity/version.ts";
@@ -22,6 +21,7 @@ import {
   type TestRepository,
 } from "../../support/repository_server.ts";
 import { openRepositoryWorld, type RepositoryWorld } from "../../support/repository_world.ts";
+import { refusedBy } from "../../support/refusals.ts";
 
 const FILE = "p/tool/1-1/tool_1-1_x86_64.peipkg";
 const CONTENT = Array.from({ length: 4000 }, (_, index) => String(index * 7919 % 1009)).join(" ");
@@ -94,12 +94,6 @@ async function begin(
   };
 }
 
-const fails = (...rules: string[]) => (error: unknown) => {
-  assert.ok(error instanceof PeipkgError, String(error));
-  assert.ok(rules.includes(error.detail.rule ?? ""), `${error.detail.rule}: ${error.message}`);
-  return true;
-};
-
 Deno.test("R-PKG-02, R-PKG-08: packages are downloaded once, and verified at each use", async () => {
   await using scene = await begin();
   assert.deepEqual(await scene.acquire(["tool", "other"]), ["tool main", "other main"]);
@@ -124,32 +118,32 @@ Deno.test("R-PKG-02, T-VERIFY-07: other bytes than the index names are refused a
   await using scene = await begin();
   const genuine = Deno.readFileSync(`${scene.repository.directory}/${FILE}`);
   scene.server.behaviours.set(FILE, replaced(genuine.map((byte, index) => index === 60 ? byte ^ 1 : byte)));
-  await assert.rejects(scene.acquire(["tool"]), fails("E_PKG_HASH"));
+  await assert.rejects(scene.acquire(["tool"]), refusedBy("E_PKG_HASH"));
   assert.deepEqual(scene.cached(), []);
   // A package of the same repository in its place is no better (mix and match).
   scene.server.behaviours.set(
     FILE,
     replaced(Deno.readFileSync(`${scene.repository.directory}/p/other/1-1/other_1-1_x86_64.peipkg`)),
   );
-  await assert.rejects(scene.acquire(["tool"]), fails("E_PKG_HASH"));
+  await assert.rejects(scene.acquire(["tool"]), refusedBy("E_PKG_HASH"));
 });
 
 Deno.test("R-PKG-01: more bytes than the index allows end the download, declared or not", async () => {
   await using scene = await begin();
   scene.server.behaviours.set(FILE, endless);
-  await assert.rejects(scene.acquire(["tool"]), fails("E_LIMIT_COMPRESSED"));
+  await assert.rejects(scene.acquire(["tool"]), refusedBy("E_LIMIT_COMPRESSED"));
   const genuine = Deno.readFileSync(`${scene.repository.directory}/${FILE}`);
   const longer = new Uint8Array(genuine.length + Math.floor(genuine.length / 100) + 1);
   longer.set(genuine);
   scene.server.behaviours.set(FILE, replaced(longer));
-  await assert.rejects(scene.acquire(["tool"]), fails("E_LIMIT_COMPRESSED"));
+  await assert.rejects(scene.acquire(["tool"]), refusedBy("E_LIMIT_COMPRESSED"));
   assert.deepEqual(scene.cached(), []);
 });
 
 Deno.test("R-HTTP-03: a content coding on a package is refused", async () => {
   await using scene = await begin();
   scene.server.behaviours.set(FILE, encoded("zstd", Deno.readFileSync(`${scene.repository.directory}/${FILE}`)));
-  await assert.rejects(scene.acquire(["tool"]), fails("E_HTTP_ENCODING"));
+  await assert.rejects(scene.acquire(["tool"]), refusedBy("E_HTTP_ENCODING"));
 });
 
 Deno.test("R-HTTP-07: a broken download goes on where it stopped", async () => {
@@ -207,7 +201,7 @@ Deno.test("R-NET-03, R-HTTP-05: one failing download ends the others and keeps n
   await using scene = await begin();
   scene.server.behaviours.set(FILE, stalling);
   scene.server.behaviours.set("p/other/1-1/other_1-1_x86_64.peipkg", status("404 Not Found"));
-  await assert.rejects(scene.acquire(["tool", "other"]), fails("E_HTTP_STATUS"));
+  await assert.rejects(scene.acquire(["tool", "other"]), refusedBy("E_HTTP_STATUS"));
 });
 
 Deno.test("R-MIR-06: a wrong package leads to the next mirror", async () => {
@@ -282,7 +276,7 @@ Deno.test("R-MIR-03, R-MIR-05, R-TRANS-05: packages of a file: repository are re
       hash: row.hash,
       origin: { kind: "repository", repository: "disk" },
     }], "x86_64"),
-    fails("E_FILE_FETCH"),
+    refusedBy("E_FILE_FETCH"),
   );
 });
 
@@ -298,7 +292,7 @@ Deno.test("R-PKG-07: a package no index lists is not fetched, however well it is
     hash: "0".repeat(64),
     origin: { kind: "repository" as const, repository: "main" },
   };
-  await assert.rejects(acquirePlanned(workspace, available, [wanted], "x86_64"), fails("PLAN_STALE"));
+  await assert.rejects(acquirePlanned(workspace, available, [wanted], "x86_64"), refusedBy("PLAN_STALE"));
   assert.deepEqual(scene.server.requests, []);
 });
 
@@ -326,7 +320,7 @@ Deno.test("R-PKG-04: content beyond the size the index gives is refused while it
   };
   await assert.rejects(
     acquirePackages(context, [request]),
-    fails("E_LIMIT_DECOMPRESSED"),
+    refusedBy("E_LIMIT_DECOMPRESSED"),
   );
 });
 

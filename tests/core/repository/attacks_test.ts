@@ -1,7 +1,6 @@
 /** The classic attacks on software updates, by a server that controls every byte and holds no trusted key. */
 import { strict as assert } from "node:assert";
 import { zstdCompressSync } from "node:zlib";
-import { PeipkgError } from "../../../core/errors.ts";
 import { acquirePlanned, loadAvailable } from "../../../core/operations/available.ts";
 import { refreshRepositories } from "../../../core/operations/refresh.ts";
 import { parseArchitecture } from "../../../core/identity/architecture.ts";
@@ -23,6 +22,7 @@ import {
   type TestRepository,
 } from "../../support/repository_server.ts";
 import { openRepositoryWorld, type RepositoryWorld } from "../../support/repository_world.ts";
+import { ruleOrCode } from "../../support/refusals.ts";
 
 const TOOL = "p/tool/1-1/tool_1-1_x86_64.peipkg";
 const DAY = 86_400_000;
@@ -36,8 +36,6 @@ interface Victim extends AsyncDisposable {
   refresh(settings?: readonly string[]): Promise<string | undefined>;
   install(name: string): Promise<string | undefined>;
 }
-
-const ruleOf = (error: unknown) => error instanceof PeipkgError ? error.detail.rule ?? error.code : String(error);
 
 async function begin(): Promise<Victim> {
   const world = openRepositoryWorld();
@@ -55,7 +53,7 @@ async function begin(): Promise<Victim> {
       world.open().read((database) => database === undefined ? undefined : readRepositoryState(database, "main")),
     async refresh(settings = []) {
       const [outcome] = (await refreshRepositories(world.open(settings))).results;
-      return outcome?.result === "failed" ? ruleOf(outcome.error) : outcome?.result;
+      return outcome?.result === "failed" ? ruleOrCode(outcome.error) : outcome?.result;
     },
     async install(name) {
       const workspace = world.open();
@@ -73,7 +71,7 @@ async function begin(): Promise<Victim> {
         item?.[Symbol.dispose]();
         return `got ${item?.verified.manifest.version.raw}`;
       } catch (error) {
-        return ruleOf(error);
+        return ruleOrCode(error);
       }
     },
     async [Symbol.asyncDispose]() {

@@ -13,6 +13,7 @@ import {
   warnFuture,
   warnHighLimits,
 } from "../../../core/repository/freshness.ts";
+import { refusedBy } from "../../support/refusals.ts";
 
 const DAY = 86_400_000;
 const DAY_0 = Date.UTC(2026, 0, 1);
@@ -59,7 +60,7 @@ Deno.test("R-FRESH-06: checkMinimum() takes the minimum itself and refuses below
   checkMinimum("x", 1, 0);
   assert.throws(
     () => checkMinimum("x", 9, 10),
-    (error) => error instanceof PeipkgError && error.detail.rule === "E_INDEX_BELOW_MINIMUM",
+    refusedBy("E_INDEX_BELOW_MINIMUM"),
   );
 });
 

@@ -16,6 +16,7 @@ import { packagesNamed } from "../../../core/store/catalogue.ts";
 import { readRepositoryState } from "../../../core/store/repository_state.ts";
 import { dayOf, makeRepository, serveFiles, testKey, type TestRepository } from "../../support/repository_server.ts";
 import { openRepositoryWorld, type RepositoryWorld } from "../../support/repository_world.ts";
+import { ruleOrCode } from "../../support/refusals.ts";
 
 const BASE = "https://pkgs.test.invalid/main";
 const DAY = 86_400_000;
@@ -33,7 +34,7 @@ async function attempt(run: () => Promise<string | undefined>): Promise<string |
   try {
     return await run();
   } catch (error) {
-    return error instanceof PeipkgError ? error.detail.rule ?? error.code : String(error);
+    return ruleOrCode(error);
   }
 }
 

@@ -15,6 +15,7 @@ import {
   status,
 } from "../../support/repository_server.ts";
 import { openRepositoryWorld, type RepositoryWorld, streamOf } from "../../support/repository_world.ts";
+import { refusedBy } from "../../support/refusals.ts";
 
 interface Scene extends AsyncDisposable {
   readonly world: RepositoryWorld;
@@ -50,32 +51,26 @@ function begin(settings: readonly string[] = []): Scene {
   };
 }
 
-const fails = (rule: string) => (error: unknown) => {
-  assert.ok(error instanceof PeipkgError, String(error));
-  assert.equal(error.detail.rule, rule, error.message);
-  return true;
-};
-
 Deno.test("R-HTTP-01: fetchDocument() takes 200 for success and names any other status", async () => {
   await using scene = begin();
   assert.equal(await scene.fetch("hello"), "hello, world");
   await assert.rejects(scene.fetch("missing"), (error) => {
-    fails("E_HTTP_STATUS")(error);
+    refusedBy("E_HTTP_STATUS")(error);
     return error instanceof PeipkgError && error.detail.status === 404;
   });
   assert.deepEqual(scene.server.requests, ["hello", "missing"]); // R-HTTP-06: no retry on 404
   for (const line of ["206 Partial Content", "304 Not Modified", "204 No Content"]) {
     scene.server.behaviours.set("hello", status(line));
-    await assert.rejects(scene.fetch("hello"), fails("E_HTTP_STATUS"));
+    await assert.rejects(scene.fetch("hello"), refusedBy("E_HTTP_STATUS"));
   }
 });
 
 Deno.test("R-HTTP-02: fetchDocument() stops at the limit, declared or not", async () => {
   await using scene = begin();
   assert.equal(await scene.fetch("hello", { limitBytes: 12 }), "hello, world");
-  await assert.rejects(scene.fetch("hello", { limitBytes: 11 }), fails("E_SIZE_BOUND"));
+  await assert.rejects(scene.fetch("hello", { limitBytes: 11 }), refusedBy("E_SIZE_BOUND"));
   scene.server.behaviours.set("hello", endless);
-  await assert.rejects(scene.fetch("hello", { limitBytes: FETCH_LIMITS.signatureBytes }), fails("E_SIZE_BOUND"));
+  await assert.rejects(scene.fetch("hello", { limitBytes: FETCH_LIMITS.signatureBytes }), refusedBy("E_SIZE_BOUND"));
 });
 
 Deno.test("R-HTTP-02, R-HTTP-03: fetchDocument() decodes what it offered and bounds the content", async () => {
@@ -92,16 +87,16 @@ Deno.test("R-HTTP-02, R-HTTP-03: fetchDocument() decodes what it offered and bou
       };
       answer(compress("hello, world"));
       assert.equal(await scene.fetch("hello"), "hello, world");
-      await assert.rejects(scene.fetch("hello", { compressed: false }), fails("E_HTTP_ENCODING"));
+      await assert.rejects(scene.fetch("hello", { compressed: false }), refusedBy("E_HTTP_ENCODING"));
       answer(compress(bomb));
-      await assert.rejects(scene.fetch("hello", { limitBytes: 1_000_000 }), fails("E_SIZE_BOUND"));
+      await assert.rejects(scene.fetch("hello", { limitBytes: 1_000_000 }), refusedBy("E_SIZE_BOUND"));
       answer(new Uint8Array(damaged));
-      if (!isOnline) await assert.rejects(scene.fetch("hello"), fails("E_HTTP_ENCODING"));
+      if (!isOnline) await assert.rejects(scene.fetch("hello"), refusedBy("E_HTTP_ENCODING"));
     }
   }
   scene.world.isOnline = true;
   scene.server.behaviours.set("hello", encoded("br", new Uint8Array(3)));
-  await assert.rejects(scene.fetch("hello"), fails("E_HTTP_ENCODING"));
+  await assert.rejects(scene.fetch("hello"), refusedBy("E_HTTP_ENCODING"));
 });
 
 Deno.test("R-HTTP-04: fetchDocument() follows redirects only where they may lead", async () => {
@@ -110,13 +105,13 @@ Deno.test("R-HTTP-04: fetchDocument() follows redirects only where they may lead
   assert.equal(await scene.fetch("a"), "hello, world");
   for (const location of ["file:///etc/passwd", "ftp://h/x", "data:text/plain,x"]) {
     scene.server.behaviours.set("a", status("301 Moved", { location }));
-    await assert.rejects(scene.fetch("a"), fails("E_REDIRECT"));
+    await assert.rejects(scene.fetch("a"), refusedBy("E_REDIRECT"));
   }
   scene.server.behaviours.set("a", status("307 Temporary", { location: `${scene.server.url}/hello` }));
-  await assert.rejects(scene.fetch("a", { insecure: false }), fails("E_REDIRECT"));
+  await assert.rejects(scene.fetch("a", { insecure: false }), refusedBy("E_REDIRECT"));
   scene.server.behaviours.set("loop", status("302 Found", { location: "/loop" }));
   scene.server.requests.length = 0;
-  await assert.rejects(scene.fetch("loop"), fails("E_REDIRECT"));
+  await assert.rejects(scene.fetch("loop"), refusedBy("E_REDIRECT"));
   assert.equal(scene.server.requests.length, 11);
 });
 
@@ -124,7 +119,7 @@ Deno.test("R-HTTP-05: fetchDocument() gives up on a server that falls silent", a
   await using scene = begin(["fetch_timeout=1", "fetch_retries=0"]);
   scene.server.behaviours.set("hello", stalling);
   // A wait of one second is short enough to be skipped by the test's clock, so silence is noticed at once.
-  await assert.rejects(scene.fetch("hello"), fails("E_NETWORK_TIMEOUT"));
+  await assert.rejects(scene.fetch("hello"), refusedBy("E_NETWORK_TIMEOUT"));
 });
 
 Deno.test("R-HTTP-05, R-HTTP-06: fetchDocument() retries a broken connection with growing waits", async () => {
@@ -134,7 +129,7 @@ Deno.test("R-HTTP-05, R-HTTP-06: fetchDocument() retries a broken connection wit
   assert.deepEqual(scene.world.sleeps.filter((wait) => wait < 10_000), [1000, 2000]);
   scene.server.behaviours.set("hello", breaking(3));
   scene.server.requests.length = 0;
-  await assert.rejects(scene.fetch("hello"), fails("E_NETWORK"));
+  await assert.rejects(scene.fetch("hello"), refusedBy("E_NETWORK"));
   assert.equal(scene.server.requests.length, 4);
 });
 
@@ -154,9 +149,9 @@ Deno.test("R-MIR-05: fetchDocument() reads file: URLs within the same limits", a
   await using scene = begin();
   const url = `file://${scene.server.directory}/hello`;
   assert.equal(await scene.fetch(url), "hello, world");
-  await assert.rejects(scene.fetch(url, { limitBytes: 11 }), fails("E_SIZE_BOUND"));
-  await assert.rejects(scene.fetch(`${url}-not`), fails("E_FILE_FETCH"));
-  await assert.rejects(scene.fetch(`file://${scene.server.directory}`), fails("E_FILE_FETCH"));
+  await assert.rejects(scene.fetch(url, { limitBytes: 11 }), refusedBy("E_SIZE_BOUND"));
+  await assert.rejects(scene.fetch(`${url}-not`), refusedBy("E_FILE_FETCH"));
+  await assert.rejects(scene.fetch(`file://${scene.server.directory}`), refusedBy("E_FILE_FETCH"));
 });
 
 Deno.test("fetchDocument() ends at once when the session is aborted", async () => {

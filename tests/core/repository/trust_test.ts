@@ -1,5 +1,4 @@
 import { strict as assert } from "node:assert";
-import { PeipkgError } from "../../../core/errors.ts";
 import { loadAvailable } from "../../../core/operations/available.ts";
 import { refreshRepositories } from "../../../core/operations/refresh.ts";
 import { listRepositoryKeys, setRepositoryEnabled } from "../../../core/operations/repositories.ts";
@@ -8,9 +7,9 @@ import { changeKeys } from "../../../core/publish/rotate.ts";
 import { readRepositoryState } from "../../../core/store/repository_state.ts";
 import { dayOf, makeRepository, serveFiles, testKey, type TestRepository } from "../../support/repository_server.ts";
 import { openRepositoryWorld, type RepositoryWorld } from "../../support/repository_world.ts";
+import { refusedBy, ruleOrCode } from "../../support/refusals.ts";
 
 const BASE = "https://pkgs.test.invalid/main";
-const ruleOf = (error: unknown) => error instanceof PeipkgError ? error.detail.rule ?? error.code : String(error);
 
 interface Scene extends Disposable {
   readonly world: RepositoryWorld;
@@ -31,7 +30,7 @@ async function begin(): Promise<Scene> {
     add: () => world.add({ handle: "main", baseUrl: BASE, anchors: [repository.key.fingerprint] }),
     async refresh() {
       const [outcome] = (await refreshRepositories(world.open())).results;
-      return outcome?.result === "failed" ? ruleOf(outcome.error) : outcome?.result;
+      return outcome?.result === "failed" ? ruleOrCode(outcome.error) : outcome?.result;
     },
     [Symbol.dispose]: () => world[Symbol.dispose](),
   };
@@ -94,9 +93,9 @@ Deno.test("R-KEY-01, R-KEY-02: a key file is 32 raw bytes or PEM, and hashes to 
   const path = `${scene.repository.directory}/keys/${scene.repository.key.fingerprint}.pub`;
   const put = (bytes: Uint8Array) => Deno.writeFileSync(path, bytes);
   put((await testKey(3)).publicKey);
-  await assert.rejects(scene.add(), (error) => ruleOf(error) === "E_KEY_FINGERPRINT");
+  await assert.rejects(scene.add(), refusedBy("E_KEY_FINGERPRINT"));
   put(new TextEncoder().encode("no key"));
-  await assert.rejects(scene.add(), (error) => ruleOf(error) === "E_KEY_FORMAT");
+  await assert.rejects(scene.add(), refusedBy("E_KEY_FORMAT"));
   put(scene.repository.key.publicKey);
   await scene.add();
 });
@@ -165,9 +164,9 @@ Deno.test("C-REPO-12: a repository is switched off and on, its trust stays", asy
   assert.equal(await load(), 1);
   assert.throws(
     () => setRepositoryEnabled(scene.world.open(), "missing", true),
-    (error) => ruleOf(error) === "E_REPO_UNKNOWN",
+    refusedBy("E_REPO_UNKNOWN"),
   );
-  assert.throws(() => listRepositoryKeys(scene.world.open(), "missing"), (error) => ruleOf(error) === "E_REPO_UNKNOWN");
+  assert.throws(() => listRepositoryKeys(scene.world.open(), "missing"), refusedBy("E_REPO_UNKNOWN"));
 });
 
 Deno.test("R-PROD-11, R-POL-03: a repository without signatures serves unsigned mode", async () => {
@@ -179,7 +178,7 @@ Deno.test("R-PROD-11, R-POL-03: a repository without signatures serves unsigned 
   assert.ok(scene.world.takeWarnings().includes("W_UNSIGNED_REPO"));
   await assert.rejects(
     scene.world.add({ handle: "second", baseUrl: BASE, anchors: [scene.repository.key.fingerprint] }),
-    (error) => ruleOf(error) === "E_SIG_MISSING",
+    refusedBy("E_SIG_MISSING"),
   );
 });
 
@@ -193,7 +192,7 @@ Deno.test("R-MIR-03, R-MIR-04, R-NET-01: a partial mirror serves what it has; ag
   world.now += 31 * 86_400_000;
   await assert.rejects(
     loadAvailable(world.open(), { dryRun: false, allowStale: false, gated: true }),
-    (error) => ruleOf(error) === "E_TRUST_AGE",
+    refusedBy("E_TRUST_AGE"),
   );
 });
 

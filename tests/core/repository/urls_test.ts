@@ -1,6 +1,6 @@
 import { strict as assert } from "node:assert";
-import { PeipkgError } from "../../../core/errors.ts";
 import { mirrorUrls, resolveReference } from "../../../core/repository/urls.ts";
+import { ruleOf } from "../../support/refusals.ts";
 
 const bases = (baseUrl: string, more: { mirrors?: readonly string[]; insecure?: boolean } = {}) => ({
   handle: "main",
@@ -8,16 +8,6 @@ const bases = (baseUrl: string, more: { mirrors?: readonly string[]; insecure?: 
   mirrors: more.mirrors ?? [],
   allowInsecureTransport: more.insecure ?? false,
 });
-
-function ruleOf(body: () => unknown): string | undefined {
-  try {
-    body();
-  } catch (error) {
-    if (error instanceof PeipkgError) return error.detail.rule;
-    throw error;
-  }
-  return undefined;
-}
 
 Deno.test("R-URL-02, R-URL-03, R-URL-05, R-URL-06, R-DESC-10: resolveReference() keeps the base's path prefix", () => {
   const cases = [ // the first four are C22

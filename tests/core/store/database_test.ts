@@ -5,12 +5,7 @@ import { Database } from "../../../core/store/database.ts";
 import { migrateDatabase } from "../../../core/store/migrate.ts";
 import { MIGRATIONS } from "../../../core/store/schema.ts";
 import { createDatabase, openStateFixture, sessionOf, type StateFixture } from "./support.ts";
-
-const rule = (expected: string) => (error: unknown) => {
-  assert.ok(error instanceof PeipkgError, `${error}`);
-  assert.equal(error.detail.rule, expected);
-  return true;
-};
+import { refusedBy } from "../../support/refusals.ts";
 
 /** Changes the file behind the program's back. */
 function tamper(fixture: StateFixture, ...statements: readonly string[]): void {
@@ -181,7 +176,7 @@ Deno.test("T-DB-02: a mode that did not take effect is DB_MODE", async (t) => {
         return prepare.call(this, sql === `PRAGMA ${mode}` ? "SELECT 'weaker'" : sql, ...rest);
       };
       try {
-        assert.throws(() => Database.openForWriting(fixture.session, fixture.state), rule("DB_MODE"));
+        assert.throws(() => Database.openForWriting(fixture.session, fixture.state), refusedBy("DB_MODE"));
       } finally {
         DatabaseSync.prototype.prepare = prepare;
       }
@@ -250,8 +245,8 @@ Deno.test("T-DB-09: a missing, additional or different table, index, view or tri
       using fixture = openStateFixture();
       createDatabase(fixture).close();
       tamper(fixture, ...statements);
-      assert.throws(() => Database.openForReading(fixture.session, fixture.state), rule("DB_SCHEMA_TAMPERED"));
-      assert.throws(() => Database.openForWriting(fixture.session, fixture.state), rule("DB_SCHEMA_TAMPERED"));
+      assert.throws(() => Database.openForReading(fixture.session, fixture.state), refusedBy("DB_SCHEMA_TAMPERED"));
+      assert.throws(() => Database.openForWriting(fixture.session, fixture.state), refusedBy("DB_SCHEMA_TAMPERED"));
     });
   }
 });
@@ -272,8 +267,8 @@ Deno.test("T-SCHEMA-05: a newer layout is refused by readers and writers alike",
   using fixture = openStateFixture();
   createDatabase(fixture).close();
   tamper(fixture, "CREATE TABLE future (a TEXT)", "UPDATE meta SET value = '2' WHERE key = 'schema_version'");
-  assert.throws(() => Database.openForReading(fixture.session, fixture.state), rule("DB_SCHEMA_TOO_NEW"));
-  assert.throws(() => Database.openForWriting(fixture.session, fixture.state), rule("DB_SCHEMA_TOO_NEW"));
+  assert.throws(() => Database.openForReading(fixture.session, fixture.state), refusedBy("DB_SCHEMA_TOO_NEW"));
+  assert.throws(() => Database.openForWriting(fixture.session, fixture.state), refusedBy("DB_SCHEMA_TOO_NEW"));
 });
 
 Deno.test("T-DB-01: links and second names in place of the three files are STATE_UNSAFE", async (t) => {
@@ -285,15 +280,15 @@ Deno.test("T-DB-01: links and second names in place of the three files are STATE
       if (name === "db.sqlite") Deno.renameSync(path, `${fixture.rootPath}/elsewhere`);
       else Deno.writeFileSync(`${fixture.rootPath}/elsewhere`, new Uint8Array());
       Deno.symlinkSync(`${fixture.rootPath}/elsewhere`, path);
-      assert.throws(() => Database.openForReading(fixture.session, fixture.state), rule("STATE_UNSAFE"));
-      assert.throws(() => Database.openForWriting(fixture.session, fixture.state), rule("STATE_UNSAFE"));
+      assert.throws(() => Database.openForReading(fixture.session, fixture.state), refusedBy("STATE_UNSAFE"));
+      assert.throws(() => Database.openForWriting(fixture.session, fixture.state), refusedBy("STATE_UNSAFE"));
     });
   }
   await t.step("db.sqlite has a second name", () => {
     using fixture = openStateFixture();
     createDatabase(fixture).close();
     Deno.linkSync(`${fixture.statePath}/db.sqlite`, `${fixture.rootPath}/second`);
-    assert.throws(() => Database.openForReading(fixture.session, fixture.state), rule("STATE_UNSAFE"));
+    assert.throws(() => Database.openForReading(fixture.session, fixture.state), refusedBy("STATE_UNSAFE"));
   });
 });
 
@@ -305,15 +300,15 @@ Deno.test("T-DB-01: a file SQLite reached by another way than the pinned directo
   Deno.mkdirSync(other);
   Deno.copyFileSync(`${fixture.statePath}/db.sqlite`, `${other}/db.sqlite`);
   const state = { ...fixture.state, path: other };
-  assert.throws(() => Database.openForReading(fixture.session, state), rule("STATE_UNSAFE"));
-  assert.throws(() => Database.openForWriting(fixture.session, state), rule("STATE_UNSAFE"));
+  assert.throws(() => Database.openForReading(fixture.session, state), refusedBy("STATE_UNSAFE"));
+  assert.throws(() => Database.openForWriting(fixture.session, state), refusedBy("STATE_UNSAFE"));
 });
 
 Deno.test("T-DB-11: writers refuse a state directory that others may write or own; readers go on", () => {
   using fixture = openStateFixture();
   createDatabase(fixture).close();
   Deno.chmodSync(fixture.statePath, 0o775);
-  assert.throws(() => Database.openForWriting(fixture.session, fixture.state), rule("STATE_UNSAFE"));
+  assert.throws(() => Database.openForWriting(fixture.session, fixture.state), refusedBy("STATE_UNSAFE"));
   assert.ok(openReader(fixture));
   // Under a Peios access-control system mode bits say nothing.
   const guarded = { ...fixture.state, hasKacs: true };
@@ -323,8 +318,8 @@ Deno.test("T-DB-11: writers refuse a state directory that others may write or ow
 Deno.test("T-INDET-01: a file that is no database, or a damaged one, is DB_CORRUPT", () => {
   using fixture = openStateFixture();
   Deno.writeTextFileSync(`${fixture.statePath}/db.sqlite`, "not a database at all ".repeat(500));
-  assert.throws(() => Database.openForReading(fixture.session, fixture.state), rule("DB_CORRUPT"));
-  assert.throws(() => Database.openForWriting(fixture.session, fixture.state), rule("DB_CORRUPT"));
+  assert.throws(() => Database.openForReading(fixture.session, fixture.state), refusedBy("DB_CORRUPT"));
+  assert.throws(() => Database.openForWriting(fixture.session, fixture.state), refusedBy("DB_CORRUPT"));
 });
 
 Deno.test("T-LOCK-09: a second pending transaction violates the index and is TXN_PENDING", () => {
@@ -336,7 +331,7 @@ Deno.test("T-LOCK-09: a second pending transaction violates the index and is TXN
         journal_schema_version, boot_id) VALUES ('pending', 'staging', 'package', 1, 's', '{}', 'i', '0.1.0', 1, 'b')`,
     ).run();
   insert();
-  assert.throws(insert, rule("TXN_PENDING"));
+  assert.throws(insert, refusedBy("TXN_PENDING"));
 });
 
 Deno.test("T-COMMIT-43: commit() tells a failure that committed nothing from one that may have", () => {
@@ -355,7 +350,7 @@ Deno.test("T-DB-14: generation() refuses what is no decimal number", () => {
   using fixture = openStateFixture();
   const database = createDatabase(fixture);
   database.write(() => database.setMeta("generation", "1e3"));
-  assert.throws(() => database.generation(), rule("DB_CORRUPT"));
+  assert.throws(() => database.generation(), refusedBy("DB_CORRUPT"));
 });
 
 Deno.test("the version of the last writer is stamped with its first write", () => {
@@ -376,7 +371,7 @@ Deno.test("integers beyond 2^53 are read with bigints and refused without", () =
   const database = createDatabase(fixture);
   const big = 2n ** 60n;
   assert.deepEqual(database.statement("SELECT ? AS n", { bigints: true }).get(big)?.n, big);
-  assert.throws(() => database.statement("SELECT ? AS n").get(big), rule("DB_CORRUPT"));
+  assert.throws(() => database.statement("SELECT ? AS n").get(big), refusedBy("DB_CORRUPT"));
 });
 
 Deno.test("foreignKeyProblems() finds nothing in a sound database and names what is wrong", () => {

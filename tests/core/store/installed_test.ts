@@ -32,8 +32,9 @@ import {
 } from "../../../core/store/installed.ts";
 import { insertClaimLink, readClaimLinkAt, readHeldRoles, readHolder, setHolder } from "../../../core/store/roles.ts";
 import { createDatabase, fileRow, openStateFixture, packageRecord, STARTED_AT, ZERO_HASH } from "./support.ts";
+import { refusedBy } from "../../support/refusals.ts";
 
-const isCorrupt = (error: unknown) => error instanceof PeipkgError && error.detail.rule === "DB_CORRUPT";
+const isCorrupt = refusedBy("DB_CORRUPT");
 const nginx = parsePackageName("nginx");
 
 Deno.test("T-DB-16: an install records the package, its manifest verbatim and every owned path", () => {
@@ -131,7 +132,7 @@ Deno.test("T-DB-12: two owners of one path are refused unless it is a directory"
   insertFiles(database, "aa", [fileRow("/usr/x")]);
   assert.throws(
     () => insertFiles(database, "bb", [fileRow("/usr/x")]),
-    (error) => error instanceof PeipkgError && error.detail.rule === "FILE_CONFLICT",
+    refusedBy("FILE_CONFLICT"),
   );
   assert.deepEqual(readOwners(database, "/usr"), [{ package: "aa", type: "dir" }, { package: "bb", type: "dir" }]);
 });

@@ -3,6 +3,7 @@ import { PeipkgError } from "../../../core/errors.ts";
 import { migrateDatabase } from "../../../core/store/migrate.ts";
 import { describeSchemaDifference, layoutStatements, MIGRATIONS, splitStatements } from "../../../core/store/schema.ts";
 import { createDatabase, openStateFixture } from "./support.ts";
+import { refusedBy } from "../../support/refusals.ts";
 
 const next = (version: number) => ({
   version,
@@ -38,7 +39,7 @@ Deno.test("T-SCHEMA-03: a migration never runs while a transaction is pending", 
   ).run();
   assert.throws(
     () => migrateDatabase(database, [...MIGRATIONS, next(2)]),
-    (error) => error instanceof PeipkgError && error.detail.rule === "TXN_PENDING",
+    refusedBy("TXN_PENDING"),
   );
   assert.equal(database.meta("schema_version"), "1");
 });

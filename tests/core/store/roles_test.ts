@@ -15,6 +15,7 @@ import {
   setSdOverride,
 } from "../../../core/store/roles.ts";
 import { createDatabase, openStateFixture, packageRecord, type StateFixture } from "./support.ts";
+import { refusedBy } from "../../support/refusals.ts";
 
 const link = { role: "registryd", slot: "main", target: "/usr/sbin/loregd", isVolatile: false };
 
@@ -85,7 +86,7 @@ Deno.test("T-DB-10: roles, link paths and targets are validated as if foreign", 
     for (const statement of change.split("; ")) database.statement(statement).run();
     assert.throws(
       () => readClaimLinks(database),
-      (error) => error instanceof PeipkgError && error.detail.rule === "DB_CORRUPT",
+      refusedBy("DB_CORRUPT"),
       change,
     );
   }

@@ -1,6 +1,6 @@
 /** Roles and claims inside transactions: eligibility, reconciliation, withdrawal, hostile declarations. */
 import assert from "node:assert/strict";
-import { type ErrorRule, PeipkgError } from "../../../core/errors.ts";
+import type { ErrorRule } from "../../../core/errors.ts";
 import { readOperations } from "../../../core/store/history.ts";
 import { journalFiles } from "../../../core/store/journal.ts";
 import { readClaimLinks, readHolder, readHolders } from "../../../core/store/roles.ts";
@@ -8,6 +8,7 @@ import { openKeptContent } from "../../../core/transaction/undo_source.ts";
 import { descriptor, SYSTEM } from "../../support/descriptors.ts";
 import { FaultControl } from "../../support/fault_root.ts";
 import { type PackageSpec, type RunOptions, type Step, World } from "./world.ts";
+import { refusedBy } from "../../support/refusals.ts";
 
 const PATH = "/usr/bin/registryd";
 const install = (spec: PackageSpec, requested = true): Step => ({ kind: "install", package: spec, requested });
@@ -37,7 +38,7 @@ const grant = (role: string, name: string | undefined): RunOptions => ({
 
 async function refused(world: World, steps: readonly Step[], rule: ErrorRule, options: RunOptions = {}): Promise<void> {
   const before = [world.tree(), world.rows()];
-  const check = (error: unknown) => error instanceof PeipkgError && error.detail.rule === rule;
+  const check = refusedBy(rule);
   await assert.rejects(world.run(steps, options), check, rule);
   assert.deepEqual([world.tree(), world.rows()], before, rule);
 }
@@ -232,7 +233,7 @@ Deno.test("C-MAT-11, C-SEC-04, C-SEC-08: nothing is written through a link, and 
   world.write({ "/usr/libexec": { link: "../etc" } });
   await assert.rejects(
     world.run([install(consumer("user", "/usr/libexec/user/r"))]),
-    (error) => error instanceof PeipkgError && error.detail.rule === "PATH_SYMLINK",
+    refusedBy("PATH_SYMLINK"),
   );
   assert.equal(world.tree()["/etc/user"], undefined);
   world.remove("/usr/libexec");

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
-import { type ErrorRule, PeipkgError } from "../../../core/errors.ts";
+import type { ErrorRule } from "../../../core/errors.ts";
 import { readClaimLinks, readHolder } from "../../../core/store/roles.ts";
 import { relativeTarget } from "../../../core/transaction/claims.ts";
 import { FaultControl } from "../../support/fault_root.ts";
 import { type PackageSpec, type RunOptions, type Step, World } from "./world.ts";
+import { refusedBy } from "../../support/refusals.ts";
 
 const PATH = "/usr/bin/registryd";
 const LORE: PackageSpec = provider("loregd");
@@ -30,7 +31,7 @@ async function refused(world: World, steps: readonly Step[], rule: ErrorRule, op
   const before = [world.tree(), world.rows()];
   await assert.rejects(
     world.run(steps, options),
-    (error: unknown) => error instanceof PeipkgError && error.detail.rule === rule,
+    refusedBy(rule),
     rule,
   );
   assert.deepEqual([world.tree(), world.rows()], before);

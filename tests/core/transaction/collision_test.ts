@@ -4,6 +4,7 @@ import { pendingTransaction } from "../../../core/store/pending.ts";
 import { PathRules } from "../../../core/transaction/collision.ts";
 import type { PackageSpec, RunOptions } from "./world.ts";
 import { World } from "./world.ts";
+import { refusedBy } from "../../support/refusals.ts";
 
 const ONE: PackageSpec = { name: "one", files: { "/usr/bin/shared": "one", "/usr/share/one/x": "x" } };
 const TWO: PackageSpec = { name: "two", files: { "/usr/bin/shared": "two" } };
@@ -54,7 +55,7 @@ Deno.test("T-COLL-04: two packages of one plan may not ship one path, or one bel
   for (const other of [TWO, { name: "two", files: { "/usr/bin/shared/below": "x" } }]) {
     await assert.rejects(
       world.run([{ kind: "install", package: ONE }, { kind: "install", package: other }]),
-      (error: unknown) => error instanceof PeipkgError && error.detail.rule === "FILE_CONFLICT",
+      refusedBy("FILE_CONFLICT"),
     );
   }
   assert.deepEqual(world.tree(), before);

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
-import { PeipkgError, SystemCallError } from "../../../core/errors.ts";
+import { SystemCallError } from "../../../core/errors.ts";
 import type { RootDirectory } from "../../../core/system.ts";
 import { DirectoryPool } from "../../../core/transaction/directories.ts";
 import { memoryFileSystem } from "../../support/memory_root.ts";
+import { refusedBy } from "../../support/refusals.ts";
 
 /** A root with directories `/0` to `/99` of which at most `limit` can be open; `open` counts them. */
 function narrowRoot(limit: number): { readonly root: RootDirectory; readonly open: () => number } {
@@ -62,5 +63,5 @@ Deno.test("T-PATH-07: a directory that was exchanged while it was closed is PATH
   const top = pool.need("/");
   top.removeDirectory("7");
   top.makeDirectory("7", 0o755);
-  assert.throws(() => pool.need("/7"), (error) => error instanceof PeipkgError && error.detail.rule === "PATH_CHANGED");
+  assert.throws(() => pool.need("/7"), refusedBy("PATH_CHANGED"));
 });

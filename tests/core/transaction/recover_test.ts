@@ -6,6 +6,7 @@ import { recoveryReport } from "../../../core/transaction/report.ts";
 import { acceptState, resolveIndeterminate } from "../../../core/transaction/resolution.ts";
 import { FaultControl } from "../../support/fault_root.ts";
 import { type PackageSpec, World } from "./world.ts";
+import { refusedBy } from "../../support/refusals.ts";
 
 const spec = (version: string, text: string): PackageSpec => ({
   name: "app",
@@ -28,7 +29,6 @@ async function interrupted(change: (world: World) => void = () => {}): Promise<W
   return world;
 }
 
-const isRule = (rule: string) => (error: unknown) => error instanceof PeipkgError && error.detail.rule === rule;
 const evidence = { action: "AUTH_RECOVERY", subject: "2", statement: "accept", method: "tty" as const };
 
 Deno.test("T-RECOV-01, T-MODEL-05: a pending transaction is rolled back, reported and closed", async () => {
@@ -56,36 +56,36 @@ Deno.test("T-RECOV-07: a journal of a newer version is left alone", async () => 
   using world = await interrupted();
   world.database.statement("UPDATE txn SET journal_schema_version = 99 WHERE id = 2").run();
   const before = world.tree({ inodes: true });
-  await assert.rejects(world.recover(), isRule("JOURNAL_TOO_NEW"));
+  await assert.rejects(world.recover(), refusedBy("JOURNAL_TOO_NEW"));
   assert.deepEqual(world.tree({ inodes: true }), before);
 });
 
 Deno.test("T-RECOV-08: a transaction over several roots is not rolled back on its own", async () => {
   using world = await interrupted();
   world.database.statement("UPDATE txn SET cross_root_id = 'aa' WHERE id = 2").run();
-  await assert.rejects(world.recover(), isRule("CROSS_ROOT_PENDING"));
+  await assert.rejects(world.recover(), refusedBy("CROSS_ROOT_PENDING"));
 });
 
 Deno.test("T-DB-10, T-INDET-01: a journal with a path elsewhere is not followed", async () => {
   using world = await interrupted();
   for (const path of ["/etc/passwd", "/usr/bin/../../etc/passwd", "/usr/bin/sub/app.peipkg-backup-2"]) {
     world.database.statement("UPDATE txn_file SET backup_path = ? WHERE txn_id = 2").run(path);
-    await assert.rejects(world.recover(), isRule("RECOVERY_MODE"), path);
+    await assert.rejects(world.recover(), refusedBy("RECOVERY_MODE"), path);
   }
 });
 
 Deno.test("T-ROLL-07, T-ROLL-36, T-INDET-02, T-INDET-04: a foreign object makes it indeterminate, and it stays so", async () => {
   using world = await interrupted((world) => world.edit("/usr/bin/app", "somebody else's"));
-  await assert.rejects(world.recover(), isRule("RECOVERY_FOREIGN_OBJECT"));
+  await assert.rejects(world.recover(), refusedBy("RECOVERY_FOREIGN_OBJECT"));
   assert.equal(pendingTransaction(world.database)?.isIndeterminate, true);
   const before = world.tree({ inodes: true });
-  await assert.rejects(world.recover(), isRule("RECOVERY_MODE"));
+  await assert.rejects(world.recover(), refusedBy("RECOVERY_MODE"));
   assert.deepEqual(world.tree({ inodes: true }), before);
 });
 
 Deno.test("T-ROLL-38, T-ROLL-39: a lost backup is indeterminate", async () => {
   using world = await interrupted((world) => world.remove("/usr/bin/app.peipkg-backup-2"));
-  await assert.rejects(world.recover(), isRule("RECOVERY_BACKUP_MISSING"));
+  await assert.rejects(world.recover(), refusedBy("RECOVERY_BACKUP_MISSING"));
 });
 
 Deno.test("T-ROLL-47: a backup of another kind is indeterminate", async () => {
@@ -93,7 +93,7 @@ Deno.test("T-ROLL-47: a backup of another kind is indeterminate", async () => {
     world.remove("/usr/bin/app.peipkg-backup-2");
     world.write({ "/usr/bin/app.peipkg-backup-2": { link: "elsewhere" } });
   });
-  await assert.rejects(world.recover(), isRule("RECOVERY_BACKUP_MISMATCH"));
+  await assert.rejects(world.recover(), refusedBy("RECOVERY_BACKUP_MISMATCH"));
 });
 
 Deno.test("T-INDET-08, A-AUTH-A10: recover asks per path, puts aside what is there and restores the backup", async () => {
@@ -101,7 +101,7 @@ Deno.test("T-INDET-08, A-AUTH-A10: recover asks per path, puts aside what is the
   await assert.rejects(world.recover());
   await assert.rejects(
     resolveIndeterminate(world.recoveryContext(), "{}", () => Promise.resolve({ kind: "authorise", answer: "no" })),
-    isRule("RECOVERY_FOREIGN_OBJECT"),
+    refusedBy("RECOVERY_FOREIGN_OBJECT"),
   );
   assert.equal(world.tree()["/usr/bin/app"], 'file 0644 0:0 "somebody else\'s"');
   const asked: string[] = [];
@@ -120,7 +120,7 @@ Deno.test("T-INDET-08, A-AUTH-A10: recover asks per path, puts aside what is the
 
 Deno.test("T-INDET-09, T-INDET-12: accepting keeps the files, gives the transaction up and cleans", async () => {
   using world = await interrupted((world) => world.edit("/usr/bin/app", "somebody else's"));
-  await assert.rejects(acceptState(world.recoveryContext(), "{}", evidence), isRule("RECOVERY_MODE"));
+  await assert.rejects(acceptState(world.recoveryContext(), "{}", evidence), refusedBy("RECOVERY_MODE"));
   await assert.rejects(world.recover());
   const accepted = await acceptState(world.recoveryContext(), "{}", evidence);
   assert.deepEqual(accepted.differing, ["/usr/bin/app"]);

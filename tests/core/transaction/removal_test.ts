@@ -4,6 +4,7 @@ import { pendingTransaction } from "../../../core/store/pending.ts";
 import type { TransactionInput } from "../../../core/transaction/input.ts";
 import { isKeptDirectory } from "../../../core/transaction/removal.ts";
 import { type PackageSpec, type RunOptions, World } from "./world.ts";
+import { refusedBy } from "../../support/refusals.ts";
 
 const APP: PackageSpec = {
   name: "app",
@@ -132,7 +133,7 @@ Deno.test("T-PATH-02, T-PATH-10: a link on the way to a path fails, nothing is f
   const before = world.tree();
   await assert.rejects(
     remove(world),
-    (error: unknown) => error instanceof PeipkgError && error.detail.rule === "PATH_SYMLINK",
+    refusedBy("PATH_SYMLINK"),
   );
   assert.deepEqual(world.tree(), before);
 });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { PeipkgError } from "../../../core/errors.ts";
 import { readFile, readInstalledPackage } from "../../../core/store/installed.ts";
 import { hashOf, type PackageSpec, type PayloadSpec, World } from "./world.ts";
+import { refusedBy } from "../../support/refusals.ts";
 
 const conf = (version: string, files: PayloadSpec): PackageSpec => ({ name: "app", version, files });
 
@@ -61,7 +61,7 @@ Deno.test("T-DIFF-07: a directory gives way to a file only when nothing in it is
   const next = conf("2.0-1", { "/usr/share/app/d": "file" });
   await assert.rejects(
     world.run([{ kind: "upgrade", package: next }]),
-    (error: unknown) => error instanceof PeipkgError && error.detail.rule === "TYPE_CHANGE_BLOCKED",
+    refusedBy("TYPE_CHANGE_BLOCKED"),
   );
   assert.deepEqual(world.tree({ inodes: true }), before);
   world.remove("/usr/share/app/d/mine");
