@@ -76,6 +76,13 @@ export function shapeOf(scalars: readonly string[], others: Readonly<Record<stri
 export interface ElementVisitor {
   readonly field: string;
   visit(element: JsonValue, index: number): void;
+  /**
+   * May read an element by itself before it is read as JSON; it is not visited then.
+   *
+   * @param at Where the element begins in the document's text.
+   * @returns Where it ends; `undefined`: it is to be read. What ends there must be a valid value.
+   */
+  take?(text: string, at: number): number | undefined;
 }
 
 /**
@@ -98,6 +105,10 @@ export function readJson(
 /** F-JSON-02: overlong forms and encoded surrogates are refused; a byte order mark stays and fails as syntax. */
 function decodeText(bytes: Uint8Array, kind: DocumentKind): string {
   try {
+    // Several times faster than refusing from the start: only a text that has a replacement character may have had
+    // anything replaced.
+    const text = new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
+    if (!text.includes("\ufffd")) return text;
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch {
     throw ruleError(
@@ -287,10 +298,14 @@ class Reader {
         failed = true; // the rest is still read: a fault of syntax or of the schema outranks this one
         visitor.failed(cause);
       }
-    });
+    }, visitor.take?.bind(visitor));
   }
 
-  private array(shape: Shape | undefined, visit?: (element: JsonValue, index: number) => void): JsonArray {
+  private array(
+    shape: Shape | undefined,
+    visit?: (element: JsonValue, index: number) => void,
+    take?: ElementVisitor["take"],
+  ): JsonArray {
     this.enter();
     this.at++;
     this.skipWhitespace();
@@ -298,9 +313,14 @@ class Reader {
     const elementsFrom = this.pendingValues.length;
     const inner = shape === undefined ? undefined : shape.elements ?? SKIPPED;
     for (let index = 0;; index++) {
-      const element = this.value(inner);
-      if (visit !== undefined) visit(element, index);
-      else if (inner !== SKIPPED) this.pendingValues.push(element);
+      const end = take?.(this.text, this.at);
+      if (end !== undefined) {
+        this.at = end;
+      } else {
+        const element = this.value(inner);
+        if (visit !== undefined) visit(element, index);
+        else if (inner !== SKIPPED) this.pendingValues.push(element);
+      }
       this.skipWhitespace();
       const next = this.text.charCodeAt(this.at);
       if (next === CLOSE_BRACKET) {

@@ -28,13 +28,14 @@ import {
   readString,
 } from "../format/document.ts";
 import { type DocumentKind, JsonObject, type JsonValue, SCALAR, type Shape, shapeOf } from "../format/strict_json.ts";
-import { type Architecture, parseArchitecture } from "../identity/architecture.ts";
-import { type PackageName, parsePackageName } from "../identity/package_name.ts";
+import { parseArchitecture } from "../identity/architecture.ts";
+import { parsePackageName } from "../identity/package_name.ts";
 import { compareBytes } from "../identity/safe_path.ts";
 import { parseTimestamp, type Timestamp } from "../identity/timestamp.ts";
-import { compareVersions, parseVersion, type Version } from "../identity/version.ts";
+import { compareVersions, parseVersion } from "../identity/version.ts";
 import type { CatalogueKind, NewCataloguePackage } from "../store/catalogue.ts";
 import { leaveOutKnown, type ShortenedIndex } from "./known_entries.ts";
+import { PlainEntryReader } from "./plain_entry.ts";
 
 /** A parsed index. */
 export interface Index {
@@ -136,6 +137,7 @@ function readIndex(bytes: Uint8Array, expected: IndexExpectation, shortened?: Sh
   const packages: NewCataloguePackage[] = [];
   const order = new OrderCheck(expected);
   const parsers = keepingParsers();
+  const plain = new PlainEntryReader();
   let entryFailure: unknown;
   const place = readDocument(bytes, INDEX_DOCUMENT, {
     field: "packages",
@@ -143,13 +145,25 @@ function readIndex(bytes: Uint8Array, expected: IndexExpectation, shortened?: Sh
       if (entryFailure !== undefined) return;
       if (element === null && shortened?.leftOut.has(index) === true) return;
       try {
-        const entry = readEntry(elementPlace(INDEX_PLACE, "packages", element, index), expected.layout, parsers);
-        order.check(entry.name, entry.version, entry.architecture);
-        packages.push(entry.row);
+        const row = readEntry(elementPlace(INDEX_PLACE, "packages", element, index), expected.layout, parsers);
+        order.check(row);
+        packages.push(row);
       } catch (failure) {
         // Kept until the head of the document is known: a wrong schema version or kind explains more.
         entryFailure = failure;
       }
+    },
+    take(text, at) {
+      if (entryFailure !== undefined) return undefined;
+      const row = plain.read(text, at);
+      if (row === undefined) return undefined;
+      try {
+        order.check(row);
+        packages.push(row);
+      } catch (failure) {
+        entryFailure = failure;
+      }
+      return plain.end;
     },
   });
   const head = readHead(place, expected);
@@ -192,9 +206,7 @@ function readHead(
 
 /** R-IDX-07, R-ARC-02: neighbours only. */
 class OrderCheck {
-  #name = "";
-  #version: Version | undefined;
-  #architecture: Architecture | undefined;
+  #previous: NewCataloguePackage | undefined;
   /**
    * Versions and architectures of the current name, for exact repeats among versions that compare equal; made when the
    * name comes a second time, which in an active index it never does.
@@ -203,24 +215,26 @@ class OrderCheck {
 
   constructor(private readonly expected: IndexExpectation) {}
 
-  check(name: PackageName, version: Version, architecture: Architecture): void {
-    const order = this.#version === undefined ? -1 : compareBytes(this.#name, name);
-    if (order > 0) throw this.#fail("E_INDEX_ORDER", `"${name}" follows "${this.#name}"`);
-    if (order < 0) this.#seen = undefined;
-    if (order === 0 && this.#version !== undefined) {
-      this.#seen ??= new Set([`${this.#version.raw} ${this.#architecture}`]);
-      const key = `${version.raw} ${architecture}`;
-      if (this.expected.kind === "active" || this.#seen.has(key)) {
-        throw this.#fail("E_INDEX_DUPLICATE", `"${name}" ${version.raw} is listed twice`);
-      }
-      if (compareVersions(this.#version, version) < 0) {
-        throw this.#fail("E_INDEX_ORDER", `"${name}" ${version.raw} follows ${this.#version.raw}`);
-      }
-      this.#seen.add(key);
+  check(next: NewCataloguePackage): void {
+    const previous = this.#previous;
+    this.#previous = next;
+    if (previous === undefined) return;
+    const { name, version, architecture } = next;
+    const order = compareBytes(previous.name, name);
+    if (order > 0) throw this.#fail("E_INDEX_ORDER", `"${name}" follows "${previous.name}"`);
+    if (order < 0) {
+      this.#seen = undefined;
+      return;
     }
-    this.#name = name;
-    this.#version = version;
-    this.#architecture = architecture;
+    this.#seen ??= new Set([`${previous.version} ${previous.architecture}`]);
+    const key = `${version} ${architecture}`;
+    if (this.expected.kind === "active" || this.#seen.has(key)) {
+      throw this.#fail("E_INDEX_DUPLICATE", `"${name}" ${version} is listed twice`);
+    }
+    if (compareVersions(parseVersion(previous.version), parseVersion(version)) < 0) {
+      throw this.#fail("E_INDEX_ORDER", `"${name}" ${version} follows ${previous.version}`);
+    }
+    this.#seen.add(key);
   }
 
   #fail(rule: ErrorRule, found: string): PeipkgError {
@@ -235,15 +249,8 @@ function indexError(expected: IndexExpectation, rule: ErrorRule, found: string):
   });
 }
 
-interface ReadEntry {
-  readonly name: PackageName;
-  readonly version: Version;
-  readonly architecture: Architecture;
-  readonly row: NewCataloguePackage;
-}
-
 /** R-IDX-05, R-IDX-06. */
-function readEntry(place: Place, layout: Layout, parsers: RelationParsers): ReadEntry {
+function readEntry(place: Place, layout: Layout, parsers: RelationParsers): NewCataloguePackage {
   const name = readGrammar(place, "name", parsePackageName);
   const version = readGrammar(place, "version", parseVersion);
   const architecture = readGrammar(place, "architecture", parseArchitecture);
@@ -259,21 +266,16 @@ function readEntry(place: Place, layout: Layout, parsers: RelationParsers): Read
   const details = readDetails(place, layout, parsers);
   return {
     name,
-    version,
+    version: version.raw,
     architecture,
-    row: {
-      name,
-      version: version.raw,
-      architecture,
-      description: readOptionalString(place, "description") ?? "",
-      sizeCompressedBytes: readSize(place, "size_compressed"),
-      sizeInstalledBytes: readSize(place, "size_installed"),
-      hash: value,
-      url,
-      entry: renderDetails(details),
-      provides: details.provides.map((item) => item.name),
-      replaces: details.replaces.map((item) => item.name),
-    },
+    description: readOptionalString(place, "description") ?? "",
+    sizeCompressedBytes: readSize(place, "size_compressed"),
+    sizeInstalledBytes: readSize(place, "size_installed"),
+    hash: value,
+    url,
+    entry: renderDetails(details),
+    provides: details.provides.map((item) => item.name),
+    replaces: details.replaces.map((item) => item.name),
   };
 }
 

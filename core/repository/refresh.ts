@@ -8,7 +8,7 @@
  */
 import type { RepositoryConfiguration } from "../config/repo_file.ts";
 import { PeipkgError, ruleError, type Warning } from "../errors.ts";
-import { sha256Hex } from "../format/hash.ts";
+import { sha256 } from "../format/hash.ts";
 import type { TrustedKey } from "../format/keys.ts";
 import { parseTimestamp } from "../identity/timestamp.ts";
 import type { CatalogueHeader, CatalogueKind, NewCatalogue } from "../store/catalogue.ts";
@@ -204,11 +204,14 @@ export async function fetchIndex(
     signed: !unsigned,
   };
   const trusted = trustedKeys({ keys, revocations: verified.revocations });
-  const { pair, signer } = await fetchMatching(context, configuration, request, async (fetched) => ({
-    pair: fetched,
-    signer: unsigned ? undefined : await verifyPair(context, handle, request.document, fetched, trusted),
-  }));
-  const digest = sha256Hex(pair.bytes);
+  const { pair, digest, signer } = await fetchMatching(context, configuration, request, async (fetched) => {
+    const hash = sha256(fetched.bytes);
+    return {
+      pair: fetched,
+      digest: hash.toHex(),
+      signer: unsigned ? undefined : await verifyPair(context, handle, request.document, fetched, trusted, hash),
+    };
+  });
   const { stamp, catalogue } = readStamp(context, configuration, descriptor, recorded, kind, pair, digest, signer);
   const floor = (kind === "active" ? recorded.state?.active : recorded.state?.archive) ??
     { indexVersion: 0, generatedAt: undefined };
@@ -294,11 +297,13 @@ async function verifyPair(
   document: string,
   pair: FetchedPair,
   keys: readonly TrustedKey[],
+  digest?: Uint8Array,
 ): Promise<string> {
   const { bytes, signature } = pair;
   if (signature === undefined) throw new PeipkgError("internal", `no signature of the ${document} was fetched`);
   try {
-    return await verifyDetached({ document, repository: handle, signature, bytes }, keys, context.startedAt);
+    const detached = { document, repository: handle, signature, bytes, ...(digest === undefined ? {} : { digest }) };
+    return await verifyDetached(detached, keys, context.startedAt);
   } catch (error) {
     if (!(error instanceof PeipkgError) || error.detail.repository !== undefined) throw error;
     // The signature readers know the rule, not which document of which repository it was about.

@@ -1,5 +1,6 @@
 /** Parsers of configuration files, repository documents and their signatures. */
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import { parseRepositoryFile, renderRepositoryFile } from "../../core/config/repo_file.ts";
 import { resolveSettings } from "../../core/config/settings.ts";
 import { readFlatToml, renderTomlEntry } from "../../core/config/toml.ts";
@@ -7,7 +8,7 @@ import { PeipkgError } from "../../core/errors.ts";
 import { parseDescriptor } from "../../core/repository/descriptor.ts";
 import { verifyDetached } from "../../core/repository/detached.ts";
 import { parseIndex, readEntryDetails } from "../../core/repository/index.ts";
-import { indexText, readBeside } from "../support/known_index.ts";
+import { indexText, KNOWN_EXPECTATION, outcomeOf, readBeside } from "../support/known_index.ts";
 import { json } from "../support/package_builder.ts";
 import { mutateJson } from "./mutate.ts";
 import type { FuzzTarget } from "./target.ts";
@@ -172,13 +173,13 @@ export const REPOSITORY_TARGETS: readonly FuzzTarget[] = [
     seeds: () => [encode(INDEX)],
     mutate: mutateJson,
     run(input) {
-      const { packages } = parseIndex(input, {
-        handle: "x",
-        kind: "active",
-        repositoryName: "main",
-        layout: "both",
-      });
-      for (const item of packages) readEntryDetails(item.entry, "both");
+      // With spaces no entry is read as producers write them.
+      const spaced = Buffer.from(Buffer.from(input).toString("latin1").replaceAll('{"name":', '{ "name":'), "latin1");
+      const outcomes = [input, spaced].map((bytes) => outcomeOf(() => parseIndex(bytes, KNOWN_EXPECTATION)));
+      const [outcome, other] = outcomes.map((item) => item instanceof PeipkgError ? item.detail.rule : item.packages);
+      assert.deepEqual(outcome, other);
+      if (outcomes[0] instanceof PeipkgError) throw outcomes[0];
+      for (const item of outcomes[0]?.packages ?? []) readEntryDetails(item.entry, "both");
     },
   },
   {

@@ -47,7 +47,8 @@ export function readBeside(input: Uint8Array, known: Uint8Array): readonly NewCa
   return beside.packages;
 }
 
-function outcomeOf(run: () => Index): Index | PeipkgError {
+/** What reading an index gives, or its refusal. */
+export function outcomeOf(run: () => Index): Index | PeipkgError {
   try {
     return run();
   } catch (error) {

@@ -280,3 +280,85 @@ Deno.test("R-CACHE-01: readEntryDetails() reads back what was stored of an entry
   assert.deepEqual([details.license, details.homepage, details.sideEffects], ["MIT", "", ["ldconfig"]]);
   assert.deepEqual(details.build, { timestamp: "2026-01-01T00:00:00Z", farmId: "f" });
 });
+
+Deno.test("R-IDX-05, R-IDX-06, R-PROD-02: entries written as producers write them read like any other", () => {
+  const written = (more: object) => ({
+    name: "app",
+    version: "2:1.0-rc.1-1",
+    architecture: "x86_64",
+    description: "An é \u{1f600} application",
+    license: "",
+    homepage: "https://h",
+    dependencies: [{ name: "lib", constraint: ">= 1.0, < 2" }, { name: "pkgconfig(x)" }],
+    optional_dependencies: [],
+    conflicts: [{ name: "old", constraint: "1:1-1" }],
+    provides: [{ name: "virtual(app)", version: "1" }, { name: "zed" }],
+    replaces: [],
+    side_effects: [],
+    size_compressed: 0,
+    size_installed: 2 ** 53 - 1,
+    hash: { algorithm: "sha256", value: LOW },
+    url: "/p",
+    ...more,
+  });
+  const relation = (more: object) => ({ dependencies: [{ name: "lib", ...more }] });
+  const cases: readonly object[] = [
+    {},
+    ...["a", "A", "a_", "a--b", "g++", "", 1].map((name) => ({ name })),
+    ...["1", "1-0", "1-01", "1--1", "01:1-1", ":1-1", "1-9223372036854775807", "1-9223372036854775808", "1-1 "]
+      .map((version) => ({ version })),
+    ...["noarch", "mips", "X", null].map((architecture) => ({ architecture })),
+    ...["", 'a "b"', "a\\b", "a\u0007", "\u007f\u2028", null].map((description) => ({ description })),
+    ...["MIT", 'a"b', 5].map((license) => ({ license })),
+    ...["", "=", "==1", "1 1", ">= 1,", ">=1,<2", " 1 , 2 ", "1-99999999999999999999", "99999999999999999999:1", "é"]
+      .map((constraint) => relation({ constraint })),
+    ...["any", "", "x86_64"].map((arch) => relation({ constraint: "1", arch })),
+    ...["lib_", "_a", "a(b)", "a()", "A(b)", "x", "a".repeat(128), "a".repeat(129), "é1"].map((name) =>
+      relation({ name })
+    ),
+    relation({ root: "/x" }),
+    relation({ claims: { editor: { path: "/usr/bin/editor" } } }),
+    relation({ unknown: [null] }),
+    ...["dependencies", "optional_dependencies", "conflicts", "provides", "replaces"].flatMap((field) => [
+      { [field]: [{ name: "aa" }, { name: "aab" }, { name: "ab" }] },
+      { [field]: [{ name: "ab" }, { name: "aa" }] },
+      { [field]: [{ name: "aa" }, { name: "aa" }] },
+      { [field]: [{ name: "Virtual.so_1" }] },
+      { [field]: [{ name: "aa", constraint: "< 1" }] },
+      { [field]: [{ name: "aa", version: "1-1" }] },
+      { [field]: [{ name: "aa", version: "" }] },
+      { [field]: [{ name: "aa", version: "-" }] },
+      { [field]: [{}] },
+      { [field]: [[]] },
+      { [field]: undefined },
+      { [field]: null },
+      { [field]: Array.from({ length: 1001 }, (_, at) => ({ name: `n${at + 1000}` })) },
+    ]),
+    ...[["ldconfig"], ["ldconfig", "depmod", "man-db"], ["man-db", "ldconfig"], ["depmod", "depmod"], ["x"], [""]]
+      .map((side_effects) => ({ side_effects })),
+    ...[-1, 1.5, 2 ** 53, "1", 999999999999999].map((size_compressed) => ({ size_compressed })),
+    { hash: { algorithm: "sha512", value: LOW } },
+    { hash: { value: LOW, algorithm: "sha256" } },
+    { hash: { algorithm: "sha256", value: `${LOW}0` } },
+    { hash: { algorithm: "sha256", value: LOW.toUpperCase().replace("0", "A") } },
+    ...["", 'x"y', null].map((url) => ({ url })),
+    { build: { timestamp: "2026-01-01T00:00:00Z", farm_id: "f" } },
+    { build: { timestamp: "2026-01-01T00:00:00Z", farm_id: "" } },
+    { build: { farm_id: "f" } },
+    { build: {} },
+    { alternate_upgrade: "see x" },
+    { unknown: 1 },
+  ];
+  const read = (text: string) => {
+    try {
+      return parseIndex(bytes(text), { handle: "x", kind: "active", repositoryName: "main", layout: "both" }).packages;
+    } catch (error) {
+      return error instanceof PeipkgError ? [error.detail.rule, error.message] : error;
+    }
+  };
+  for (const more of cases) {
+    const text = new TextDecoder().decode(index([written(more)]));
+    // A space keeps the entry from being read as plain.
+    assert.deepEqual(read(text), read(text.replace('"packages":[{', '"packages":[{ ')), JSON.stringify(more));
+  }
+});
