@@ -6,14 +6,19 @@
  */
 import { PeipkgError, ruleError, SystemCallError } from "../errors.ts";
 import { readSmallFile, removeDurably, writeFileDurably } from "../fs/durable.ts";
-import { REPOSITORY_SETTING_KEYS, type RepositorySettings } from "../identity/repository_settings.ts";
+import {
+  DEFAULT_REPOSITORY_SETTINGS as DEFAULTS,
+  MAX_PRIORITY,
+  REPOSITORY_SETTING_KEYS,
+  type RepositorySettings,
+} from "../identity/repository_settings.ts";
 import { compareBytes } from "../identity/safe_path.ts";
 import { isSid } from "../identity/sid.ts";
 import { isFingerprint } from "../identity/fingerprint.ts";
 import type { Directory } from "../system.ts";
 import { parseBaseUrl } from "./base_url.ts";
 import { nearestName } from "../identity/near_name.ts";
-import { CONFIGURATION_BYTES, readFlatToml, renderTomlEntry, type TomlEntry, type TomlValue } from "./toml.ts";
+import { CONFIGURATION_BYTES, readFlatToml, renderTomlEntry, type TomlEntry } from "./toml.ts";
 
 /** One repository file. */
 export interface RepositoryConfiguration extends RepositorySettings {
@@ -27,8 +32,6 @@ export type RepositoryFile =
   /** `handle` is the stem even when it is no valid handle. */
   | { readonly kind: "invalid"; readonly handle: string; readonly problem: PeipkgError };
 
-export const DEFAULT_PRIORITY = 50;
-const MAX_PRIORITY = 2_147_483_647;
 const MAX_DAYS = 36_500;
 const SUFFIX = ".repo";
 const HANDLE_REGEXP = /^[a-z0-9-]{1,64}$/;
@@ -178,7 +181,7 @@ function unexpectedKey(handle: string, file: string, entry: TomlEntry, known: bo
 function buildConfiguration(handle: string, read: EntryReader): RepositoryConfiguration {
   const baseUrl = read.text("base_url", undefined);
   if (baseUrl === undefined) throw read.wrong("base_url", "it is missing");
-  const policy = read.text("signature_policy", "required");
+  const policy = read.text("signature_policy", DEFAULTS.signaturePolicy);
   if (policy !== "required" && policy !== "optional") { // R-POL-04
     throw read.wrong("signature_policy", `it is "${policy}", expected "required" or "optional"`);
   }
@@ -190,17 +193,17 @@ function buildConfiguration(handle: string, read: EntryReader): RepositoryConfig
     handle,
     baseUrl: read.url("base_url", baseUrl),
     mirrors: read.texts("mirrors").map((mirror) => read.url("mirrors", mirror)),
-    priority: read.count("priority", 1, MAX_PRIORITY) ?? DEFAULT_PRIORITY, // R-PRIO-01
+    priority: read.count("priority", 1, MAX_PRIORITY) ?? DEFAULTS.priority,
     signaturePolicy: policy,
     trustAnchors: anchors,
-    allowInsecureTransport: read.flag("allow_insecure_transport", false),
-    minIndexVersion: read.count("min_index_version", 0, Number.MAX_SAFE_INTEGER) ?? 0,
+    allowInsecureTransport: read.flag("allow_insecure_transport", DEFAULTS.allowInsecureTransport),
+    minIndexVersion: read.count("min_index_version", 0, Number.MAX_SAFE_INTEGER) ?? DEFAULTS.minIndexVersion,
     maxTrustedAgeDays: read.count("max_trusted_age_days", 1, MAX_DAYS),
     maxIndexStalenessDays: read.count("max_index_staleness_days", 1, MAX_DAYS),
-    allowSdOverrides: read.flag("allow_sd_overrides", false),
+    allowSdOverrides: read.flag("allow_sd_overrides", DEFAULTS.allowSdOverrides),
     sdAllowedSids: read.sids("sd_allowed_sids"),
-    official: read.flag("official", false),
-    enabled: read.flag("enabled", true),
+    official: read.flag("official", DEFAULTS.official),
+    enabled: read.flag("enabled", DEFAULTS.enabled),
   };
 }
 
@@ -282,29 +285,13 @@ class EntryReader {
 
 /** Renders a configuration; keys at their default are left out. */
 export function renderRepositoryFile(configuration: RepositoryConfiguration): string {
-  const values: Readonly<Record<(typeof REPOSITORY_KEYS)[number], TomlValue | undefined>> = {
-    base_url: configuration.baseUrl,
-    mirrors: listOrNothing(configuration.mirrors),
-    priority: configuration.priority === DEFAULT_PRIORITY ? undefined : BigInt(configuration.priority),
-    signature_policy: configuration.signaturePolicy === "required" ? undefined : configuration.signaturePolicy,
-    trust_anchors: listOrNothing(configuration.trustAnchors),
-    allow_insecure_transport: configuration.allowInsecureTransport || undefined,
-    min_index_version: configuration.minIndexVersion === 0 ? undefined : BigInt(configuration.minIndexVersion),
-    max_trusted_age_days: optionalCount(configuration.maxTrustedAgeDays),
-    max_index_staleness_days: optionalCount(configuration.maxIndexStalenessDays),
-    allow_sd_overrides: configuration.allowSdOverrides || undefined,
-    sd_allowed_sids: listOrNothing(configuration.sdAllowedSids),
-    official: configuration.official || undefined,
-    enabled: configuration.enabled ? undefined : false,
-  };
-  return REPOSITORY_KEYS.flatMap((key) => {
-    const value = values[key];
-    return value === undefined ? [] : [`${renderTomlEntry(key, value)}\n`];
+  const defaults: Partial<RepositorySettings> = DEFAULTS;
+  return REPOSITORY_SETTING_KEYS.flatMap(([key, field]) => {
+    const value = configuration[field];
+    if (value === undefined || JSON.stringify(value) === JSON.stringify(defaults[field])) return [];
+    return [`${renderTomlEntry(key, typeof value === "number" ? BigInt(value) : value)}\n`];
   }).join("");
 }
-
-const listOrNothing = (items: readonly string[]) => items.length === 0 ? undefined : items;
-const optionalCount = (count: number | undefined) => count === undefined ? undefined : BigInt(count);
 
 /** Writes a repository file whole (R-CONF-06, C-CONF-13). */
 export function writeRepositoryFile(directory: Directory, configuration: RepositoryConfiguration): void {

@@ -6,7 +6,7 @@ export type SignaturePolicy = "required" | "optional";
 export interface RepositorySettings {
   readonly baseUrl: string;
   readonly mirrors: readonly string[];
-  /** 1 … 2147483647, lower is stronger. */
+  /** 1 … `MAX_PRIORITY`, lower is stronger. */
   readonly priority: number;
   readonly signaturePolicy: SignaturePolicy;
   /** 64 lowercase hex digits each. */
@@ -20,6 +20,24 @@ export interface RepositorySettings {
   readonly official: boolean;
   readonly enabled: boolean;
 }
+
+export const MAX_PRIORITY = 2_147_483_647;
+
+/** What a file leaves unsaid; only the base URL has to be given. */
+export const DEFAULT_REPOSITORY_SETTINGS: Omit<RepositorySettings, "baseUrl"> = {
+  mirrors: [],
+  priority: 50, // R-PRIO-01
+  signaturePolicy: "required",
+  trustAnchors: [],
+  allowInsecureTransport: false,
+  minIndexVersion: 0,
+  maxTrustedAgeDays: undefined,
+  maxIndexStalenessDays: undefined,
+  allowSdOverrides: false,
+  sdAllowedSids: [],
+  official: false,
+  enabled: true,
+};
 
 /** Each setting's key, in a repository's file and wherever it is recorded; in the order they are written. */
 export const REPOSITORY_SETTING_KEYS = [

@@ -5,7 +5,6 @@
  */
 import { parseBaseUrl } from "../config/base_url.ts";
 import {
-  DEFAULT_PRIORITY,
   parseHandle,
   readRepositoryFiles,
   removeRepositoryFile,
@@ -18,7 +17,7 @@ import { CONFIGURATION_BYTES } from "../config/toml.ts";
 import { PeipkgError, ruleError } from "../errors.ts";
 import { readSmallFile, writeFileDurably } from "../fs/durable.ts";
 import { isFingerprint } from "../identity/fingerprint.ts";
-import type { SignaturePolicy } from "../identity/repository_settings.ts";
+import { DEFAULT_REPOSITORY_SETTINGS, MAX_PRIORITY, type SignaturePolicy } from "../identity/repository_settings.ts";
 import { removeCachedIndexes } from "../repository/cache.ts";
 import { fetchDescriptor, fetchIndex, type Recorded, type VerifiedDescriptor } from "../repository/refresh.ts";
 import { hasAcceptableKey, isUnsigned } from "../repository/trust_set.ts";
@@ -161,22 +160,26 @@ function configurationFrom(
     });
   }
   // What no option of this command can say stays as the file had it.
-  const kept = existing?.kind === "valid" ? existing.configuration : undefined;
+  const { mirrors, allowSdOverrides, sdAllowedSids, official, enabled } = existing?.kind === "valid"
+    ? existing.configuration
+    : DEFAULT_REPOSITORY_SETTINGS;
+  const { priority, minIndexVersion } = DEFAULT_REPOSITORY_SETTINGS;
   return {
     handle,
     baseUrl: operand(() => parseBaseUrl(baseUrl)),
-    mirrors: kept?.mirrors ?? [],
-    priority: inRange("--priority", request.priority ?? DEFAULT_PRIORITY, 1, 2_147_483_647),
+    priority: inRange("--priority", request.priority ?? priority, 1, MAX_PRIORITY),
     signaturePolicy: policy,
     trustAnchors: [...new Set(anchors)],
     allowInsecureTransport: request.insecure ?? false,
-    minIndexVersion: inRange("--min-index-version", request.minIndexVersion ?? 0, 0, Number.MAX_SAFE_INTEGER),
+    minIndexVersion: inRange(
+      "--min-index-version",
+      request.minIndexVersion ?? minIndexVersion,
+      0,
+      Number.MAX_SAFE_INTEGER,
+    ),
     maxTrustedAgeDays: optionalInRange("--max-trusted-age-days", request.maxTrustedAgeDays),
     maxIndexStalenessDays: optionalInRange("--max-index-staleness-days", request.maxIndexStalenessDays),
-    allowSdOverrides: kept?.allowSdOverrides ?? false,
-    sdAllowedSids: kept?.sdAllowedSids ?? [],
-    official: kept?.official ?? false,
-    enabled: kept?.enabled ?? true,
+    ...{ mirrors, allowSdOverrides, sdAllowedSids, official, enabled },
   };
 }
 

@@ -5,6 +5,7 @@
 import { PeipkgError, ruleError } from "../errors.ts";
 import { writePublicKeyPem } from "../format/keys.ts";
 import { compressedBound } from "../format/limits.ts";
+import { DEFAULT_REPOSITORY_SETTINGS } from "../identity/repository_settings.ts";
 import { hashFile } from "../repository/byte_source.ts";
 import type { RepositoryContext } from "../repository/context.ts";
 import { downloadName, downloadPackage } from "../repository/package_download.ts";
@@ -81,19 +82,7 @@ class Mirror {
   ) {
     const { baseUrl, anchors, allowInsecureTransport = false } = request;
     this.#bases = { handle: "mirror", baseUrl, mirrors: [], allowInsecureTransport };
-    this.#configuration = {
-      ...this.#bases,
-      priority: 1,
-      signaturePolicy: "required",
-      trustAnchors: anchors,
-      minIndexVersion: 0,
-      maxTrustedAgeDays: undefined,
-      maxIndexStalenessDays: undefined,
-      allowSdOverrides: false,
-      sdAllowedSids: [],
-      official: false,
-      enabled: true,
-    };
+    this.#configuration = { ...DEFAULT_REPOSITORY_SETTINGS, ...this.#bases, trustAnchors: anchors };
   }
 
   async run(): Promise<MirrorResult> {

@@ -9,24 +9,14 @@ import { acceptSettings } from "../../../core/operations/accepted_settings.ts";
 import { digestPlan } from "../../../core/operations/authorisations.ts";
 import type { RepositoryAuditEvent } from "../../../core/operations/repository_access.ts";
 import type { Plan } from "../../../core/resolver/plan.ts";
-import type { RepositorySettings } from "../../../core/identity/repository_settings.ts";
+import { DEFAULT_REPOSITORY_SETTINGS, type RepositorySettings } from "../../../core/identity/repository_settings.ts";
 import { PathRules } from "../../../core/transaction/collision.ts";
 import { createDatabase, openStateFixture } from "../store/support.ts";
 
 const ACCEPTED: RepositorySettings = {
+  ...DEFAULT_REPOSITORY_SETTINGS,
   baseUrl: "https://example.org/",
-  mirrors: [],
-  priority: 10,
-  signaturePolicy: "required",
   trustAnchors: ["a".repeat(64)],
-  allowInsecureTransport: false,
-  minIndexVersion: 0,
-  maxTrustedAgeDays: undefined,
-  maxIndexStalenessDays: undefined,
-  allowSdOverrides: false,
-  sdAllowedSids: [],
-  official: false,
-  enabled: true,
 };
 
 Deno.test("A-AUTH-A06, A-AUTH-A07: weaker policy, lost anchors and plain transport are each an action", () => {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { transactionEntry, transactionHistory } from "../../../core/operations/history.ts";
 import { PeipkgError } from "../../../core/errors.ts";
 import { listAnnotations, listPackages, ownersLike, ownersOf, packageFiles } from "../../../core/operations/query.ts";
+import { DEFAULT_REPOSITORY_SETTINGS } from "../../../core/identity/repository_settings.ts";
 import { openWorkspace } from "../../../core/operations/workspace.ts";
 import { insertClaimLink, setHolder } from "../../../core/store/roles.ts";
 import { writeRepositoryState } from "../../../core/store/repository_state.ts";
@@ -107,19 +108,9 @@ Deno.test("R-ORPH-01: a package is orphaned without a configured repository or a
             active: { indexVersion: 0, generatedAt: undefined },
             archive: { indexVersion: 0, generatedAt: undefined },
             accepted: {
+              ...DEFAULT_REPOSITORY_SETTINGS,
               baseUrl: "https://packages.example",
-              mirrors: [],
-              priority: 50,
-              signaturePolicy: "required",
               trustAnchors: [fingerprint],
-              allowInsecureTransport: false,
-              minIndexVersion: 0,
-              maxTrustedAgeDays: undefined,
-              maxIndexStalenessDays: undefined,
-              allowSdOverrides: false,
-              sdAllowedSids: [],
-              official: false,
-              enabled: true,
             },
             keys,
             revocations: new Set(),
