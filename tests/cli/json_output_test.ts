@@ -5,33 +5,14 @@ import { schemaDocument, schemaNames } from "../../cli/json_documents.ts";
 import { PROGRAMS } from "../../cli/programs.ts";
 import type { CliResult, Program } from "../support/cli.ts";
 import { type PackageSpec, World } from "../support/e2e_world.ts";
+import { APP1, CONSUMER, LIB1, LIB2, provider } from "./support/packages.ts";
 import { runInProcess } from "../support/in_process.ts";
 import { FOREIGN_DOCUMENTS, judgeJson, schemaName } from "../support/json_output.ts";
 import { schemaFaults } from "../support/json_schema.ts";
 
-const LIB1: PackageSpec = { name: "lib", version: "1.0-1", files: { "usr/share/lib/v": "1\n" } };
-const LIB2: PackageSpec = { ...LIB1, version: "2.0-1", files: { "usr/share/lib/v": "2\n" } };
-const APP1: PackageSpec = {
-  name: "app",
-  version: "1.0-1",
-  dependencies: [{ name: "lib", constraint: ">= 1.0" }],
-  optional: ["extras"],
-  files: { "usr/bin/app": "app\n", "usr/bin/a": { link: "app" }, "etc/app.conf": "level=1\n" },
-};
-const APP2: PackageSpec = { ...APP1, version: "2.0-1", files: { ...APP1.files, "etc/app.conf": "level=2\n" } };
+const APP: PackageSpec = { ...APP1, dependencies: [{ name: "lib", constraint: ">= 1.0" }], optional: ["extras"] };
+const APP2: PackageSpec = { ...APP, version: "2.0-1", files: { ...APP.files, "etc/app.conf": "level=2\n" } };
 const EXTRAS: PackageSpec = { name: "extras", version: "1.0-1", files: { "usr/share/extras/x": "x\n" } };
-const CONSUMER: PackageSpec = {
-  name: "consumer",
-  version: "1.0-1",
-  dependencies: [{ name: "registry", claims: { daemon: { path: "/usr/sbin/registry" } } }],
-};
-const provider = (name: string): PackageSpec => ({
-  name,
-  version: "1.0-1",
-  provides: [{ name: "registry", claims: { daemon: { target: `/usr/sbin/${name}` } } }],
-  files: { [`usr/sbin/${name}`]: `${name}\n` },
-});
-
 /** Runs calls with `--json`, judges each, and remembers what was run. */
 class Judge {
   readonly seen = new Set<string>();
@@ -253,7 +234,7 @@ async function packed(judge: Judge): Promise<void> {
 Deno.test("C-JSON-01, C-JSON-02, C-JSON-03, C-JSON-05: every command's machine output is as its schema says", async () => {
   await using world = await World.create(runInProcess, "memory");
   const judge = new Judge(world);
-  await world.publish([APP1, LIB1, EXTRAS, CONSUMER, provider("alpha"), provider("beta")]);
+  await world.publish([APP, LIB1, EXTRAS, CONSUMER, provider("alpha"), provider("beta")]);
   const { url } = world.serve();
   await judge.run(["repo", "list"]);
   await judge.run(["refresh"]);

@@ -1,35 +1,16 @@
 /** What reading commands answer, and what change commands say besides, on one installation. */
 import assert from "node:assert/strict";
-import { type PackageSpec, World } from "../support/e2e_world.ts";
+import { World } from "../support/e2e_world.ts";
 import { runInProcess } from "../support/in_process.ts";
+import { APP1, CONSUMER, LIB1, LIB2, provider } from "./support/packages.ts";
 import { recordedTerminal } from "./support/recorded_terminal.ts";
-
-const LIB1: PackageSpec = { name: "lib", version: "1.0-1", files: { "usr/share/lib/v": "1\n" } };
-const LIB2: PackageSpec = { ...LIB1, version: "2.0-1", files: { "usr/share/lib/v": "2\n" } };
-const APP: PackageSpec = {
-  name: "app",
-  version: "1.0-1",
-  dependencies: ["lib"],
-  files: { "usr/bin/app": "app\n", "usr/bin/a": { link: "app" }, "etc/app.conf": "level=1\n" },
-};
-const CONSUMER: PackageSpec = {
-  name: "consumer",
-  version: "1.0-1",
-  dependencies: [{ name: "registry", claims: { daemon: { path: "/usr/sbin/registry" } } }],
-};
-const provider = (name: string): PackageSpec => ({
-  name,
-  version: "1.0-1",
-  provides: [{ name: "registry", claims: { daemon: { target: `/usr/sbin/${name}` } } }],
-  files: { [`usr/sbin/${name}`]: `${name}\n` },
-});
 
 const events = (text: string): readonly Record<string, unknown>[] =>
   text.trimEnd().split("\n").map((line) => Object(JSON.parse(line)));
 
 async function world(): Promise<World> {
   const made = await World.create(runInProcess, "memory");
-  await made.publish([LIB1, APP, CONSUMER, provider("alpha"), provider("beta")]);
+  await made.publish([LIB1, APP1, CONSUMER, provider("alpha"), provider("beta")]);
   await made.addRepository(made.serve().url);
   return made;
 }
@@ -73,9 +54,9 @@ Deno.test("an installation, looked at", async (t) => {
   });
   await t.step("C-INFO-04: several records, package files and offers", async () => {
     assert.match(await out(["info", "app", "lib"]), /^name: {9}app\n[\s\S]*\n\nname: {9}lib\n/);
-    const file = await out(["info", made.published(APP)]);
+    const file = await out(["info", made.published(APP1)]);
     assert.match(file, /^name: {9}app\nversion: {6}1\.0-1\narchitecture: noarch\norigin: {7}\(local file\)\n/);
-    assert.match(await out(["info", "-v", made.published(APP)]), /\ndepends: {6}lib\n/);
+    assert.match(await out(["info", "-v", made.published(APP1)]), /\ndepends: {6}lib\n/);
     assert.match(await out(["info", "--available", "lib"]), /^name: {9}lib\n[\s\S]*\nrepository: {3}main\n/);
   });
   await t.step("C-VERIFY-01, C-VERIFY-02: each kind of difference in its own words", async () => {
@@ -230,7 +211,7 @@ Deno.test("C-JSON-07: under --json an elevated question is still asked, as text 
 
 Deno.test("C-BUILD-02: inspect shows a record, the raw manifest, entries with their modes, and the envelope", async () => {
   await using made = await world();
-  const file = made.published(APP);
+  const file = made.published(APP1);
   const inspect = async (...more: readonly string[]): Promise<string> =>
     (await runInProcess(["inspect", file, ...more], { program: "peipkg-build" })).stdout;
   assert.match(await inspect(), /^name: {9}app\nversion: {6}1\.0-1\n[\s\S]*\nsigned-by: {4}[0-9a-f]{64}\n$/);

@@ -11,23 +11,11 @@ import {
 import { createProgressDisplay, cutCarefully, renderProgress } from "../../cli/render/progress.ts";
 import { renderColumns } from "../../cli/render/listing.ts";
 import { cutToWidth, displayWidth } from "../../cli/render/width.ts";
-import { Screen, type ScreenMode } from "../../cli/screen.ts";
+import { Screen } from "../../cli/screen.ts";
 import { LineReader, type Terminal } from "../../cli/terminal.ts";
 import { WARNING_CODES } from "../../mod.ts";
 import { recordedTerminal } from "./support/recorded_terminal.ts";
-
-const MODE: ScreenMode = {
-  program: "peipkg",
-  words: "install",
-  output: "events",
-  json: false,
-  quiet: false,
-  verbose: 0,
-  colour: { stdout: false, stderr: false },
-};
-
-const screenOf = (terminal: Terminal, more: Partial<ScreenMode> = {}): Screen =>
-  new Screen(terminal, { ...MODE, ...more }, new AbortController().signal);
+import { MODE, screenOf } from "./support/screens.ts";
 
 Deno.test("C-PROMPT-01: only y and yes mean yes", () => {
   for (const answer of ["y", "Y", "yes", " YES ", "yEs\r"]) assert.ok(isYes(answer), answer);
@@ -52,10 +40,10 @@ Deno.test("C-PROMPT-20: anything but remove and keep aborts", () => {
 
 Deno.test("C-PROMPT-02: a prompt ends with one space; a newline follows an answer that was not typed", async () => {
   const piped = recordedTerminal({ lines: ["y"] });
-  assert.equal(await screenOf(piped).ask(ROUTINE_QUESTION), "y");
+  assert.equal(await screenOf({}, piped).ask(ROUTINE_QUESTION), "y");
   assert.deepEqual(piped.output, { stdout: "proceed? [y/N] \n", stderr: "" });
   const typed = recordedTerminal({ lines: ["y"], terminals: ["stdin", "stdout"] });
-  await screenOf(typed).ask(ROUTINE_QUESTION);
+  await screenOf({}, typed).ask(ROUTINE_QUESTION);
   assert.equal(typed.output.stdout, "proceed? [y/N] ");
 });
 
@@ -70,10 +58,10 @@ Deno.test("C-AUTH-03: an elevated question needs a terminal on both sides and ta
     [["stdin", "stderr"], true, true],
   ];
   for (const [terminals, json, expected] of cases) {
-    assert.equal(screenOf(recordedTerminal({ terminals }), { json }).canAskElevated, expected, terminals.join());
+    assert.equal(screenOf({ json }, recordedTerminal({ terminals })).canAskElevated, expected, terminals.join());
   }
   const terminal = recordedTerminal({ lines: ["yes"], terminals: ["stdin", "stdout"] });
-  await screenOf(terminal).ask(elevatedQuestion("nginx would move backward from 2-1 to 1-1"), true);
+  await screenOf({}, terminal).ask(elevatedQuestion("nginx would move backward from 2-1 to 1-1"), true);
   assert.equal(terminal.discards.count, 1);
   assert.equal(
     terminal.output.stdout,
@@ -109,7 +97,7 @@ Deno.test("C-SIG-01: a signal at a prompt ends the wait with its reason", async 
 
 Deno.test("section 5.2, C-OUT-10: quiet drops informational lines; no line ends in a blank", () => {
   const terminal = recordedTerminal();
-  const screen = screenOf(terminal, { quiet: true });
+  const screen = screenOf({ quiet: true }, terminal);
   screen.info("done — 1 operation applied");
   screen.line("data  ");
   assert.equal(terminal.output.stdout, "data\n");
@@ -117,12 +105,12 @@ Deno.test("section 5.2, C-OUT-10: quiet drops informational lines; no line ends 
 
 Deno.test("C-ERR-04, C-JSON-04: a warning in each form, and only once", () => {
   const human = recordedTerminal();
-  const screen = screenOf(human);
+  const screen = screenOf({}, human);
   screen.warn("W_UNSIGNED_REPO", "unsigned-repo", 'repository "a\x1b" is unsigned');
   screen.warn("W_UNSIGNED_REPO", "unsigned-repo", 'repository "a\x1b" is unsigned');
   assert.deepEqual(human.output, { stdout: "", stderr: 'peipkg: warning: repository "a\\x1B" is unsigned\n' });
   const document = recordedTerminal();
-  screenOf(document, { json: true, output: "document" }).warn("W_UNSIGNED_REPO", "unsigned-repo", "text");
+  screenOf({ json: true, output: "document" }, document).warn("W_UNSIGNED_REPO", "unsigned-repo", "text");
   assert.deepEqual(document.output, {
     stdout: "",
     stderr: '{"warning":{"code":"unsigned-repo","message":"text"}}\n',
@@ -131,7 +119,7 @@ Deno.test("C-ERR-04, C-JSON-04: a warning in each form, and only once", () => {
 
 Deno.test("C-JSON-05, C-UNDO-06: events held back come after a start that knows more", () => {
   const terminal = recordedTerminal();
-  const screen = screenOf(terminal, { json: true });
+  const screen = screenOf({ json: true }, terminal);
   screen.hold();
   screen.warn("W_ORPHANED", "orphaned", "text");
   assert.equal(terminal.output.stdout, "");
@@ -146,7 +134,7 @@ Deno.test("C-JSON-05, C-UNDO-06: events held back come after a start that knows 
 
 Deno.test("C-JSON-05: progress is told once per step and at most four times a second", () => {
   const terminal = recordedTerminal();
-  const screen = screenOf(terminal, { json: true });
+  const screen = screenOf({ json: true }, terminal);
   screen.begin({});
   let now = 0;
   const emit = listenFor(screen, WARNING_CODES, () => now);
@@ -194,7 +182,7 @@ Deno.test("C-PROG-02: the line is cut to the width and erased before other outpu
 
 Deno.test("C-PROG-04: -v gives one plain line per step on stderr", () => {
   const terminal = recordedTerminal();
-  const emit = listenFor(screenOf(terminal, { verbose: 1 }), WARNING_CODES, () => 0);
+  const emit = listenFor(screenOf({ verbose: 1 }, terminal), WARNING_CODES, () => 0);
   const step = { kind: "progress", phase: "fetch", step: 3, steps: 12, subject: "nginx", version: "1.27.5-1" } as const;
   emit(step);
   emit({ ...step, bytes: 5 });
@@ -239,7 +227,7 @@ async function drive(question: Question, answer: (asked: { id: number; token?: s
     return Promise.resolve(line === undefined ? undefined : encoder.encode(`${line}\n`));
   });
   const driven: Terminal = { ...terminal, readLine: (signal) => reader.line(signal) };
-  const screen = screenOf(driven, { json: true, driven: true });
+  const screen = screenOf({ json: true, driven: true }, driven);
   screen.begin({});
   const given = await screen.ask(question);
   const events = terminal.output.stdout.trimEnd().split("\n").map((line) => JSON.parse(line));

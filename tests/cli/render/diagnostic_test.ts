@@ -8,22 +8,11 @@ import {
   renderFailure,
   toSnakeCase,
 } from "../../../cli/render/diagnostic.ts";
-import { Screen, type ScreenMode } from "../../../cli/screen.ts";
+import type { Screen, ScreenMode } from "../../../cli/screen.ts";
 import { type ErrorCode, PeipkgError, RULE_CODES, ruleError, SystemCallError } from "../../../mod.ts";
-import { recordedTerminal } from "../support/recorded_terminal.ts";
+import { screenOf } from "../support/screens.ts";
 
-function screenOf(more: Partial<ScreenMode> = {}): Screen {
-  return new Screen(recordedTerminal(), {
-    program: "peipkg",
-    words: "remove",
-    output: "events",
-    json: false,
-    quiet: false,
-    verbose: 0,
-    colour: { stdout: false, stderr: false },
-    ...more,
-  }, new AbortController().signal);
-}
+const removing = (more: Partial<ScreenMode> = {}): Screen => screenOf({ words: "remove", ...more });
 
 const BLOCKED = ruleError("E_REMOVAL_BLOCKED", '"libfoo" is needed by other installed packages', {
   lines: ["tool-a 2.1-1 needs libfoo >= 3.0", "tool-b 1.0-4 needs libfoo"],
@@ -32,13 +21,13 @@ const BLOCKED = ruleError("E_REMOVAL_BLOCKED", '"libfoo" is needed by other inst
 });
 
 Deno.test("C-ERR-01, C-ERR-02: cause in one line, particulars indented, the way on last", () => {
-  assert.deepEqual(renderFailure(screenOf(), describeFailure(BLOCKED)), [
+  assert.deepEqual(renderFailure(removing(), describeFailure(BLOCKED)), [
     'peipkg: remove: "libfoo" is needed by other installed packages',
     "  tool-a 2.1-1 needs libfoo >= 3.0",
     "  tool-b 1.0-4 needs libfoo",
     "use --cascade to remove them too",
   ]);
-  const outside = renderFailure(screenOf({ words: "" }), describeFailure(new UsageError("", "a command is required")));
+  const outside = renderFailure(removing({ words: "" }), describeFailure(new UsageError("", "a command is required")));
   assert.deepEqual(outside, ["peipkg: a command is required"]);
 });
 
@@ -46,9 +35,9 @@ Deno.test("C-ERR-06, C-ERR-08: -v shows the code, -vv the rule and the causes as
   const failure = describeFailure(
     ruleError("E_TAR_MODE", "cannot read it", { cause: new Error("behind", { cause: new Error("deeper") }) }),
   );
-  assert.deepEqual(renderFailure(screenOf(), failure), ["peipkg: remove: cannot read it"]);
-  assert.deepEqual(renderFailure(screenOf({ verbose: 1 }), failure), ["peipkg: remove: cannot read it [format]"]);
-  assert.deepEqual(renderFailure(screenOf({ verbose: 2 }), failure), [
+  assert.deepEqual(renderFailure(removing(), failure), ["peipkg: remove: cannot read it"]);
+  assert.deepEqual(renderFailure(removing({ verbose: 1 }), failure), ["peipkg: remove: cannot read it [format]"]);
+  assert.deepEqual(renderFailure(removing({ verbose: 2 }), failure), [
     "peipkg: remove: cannot read it [format: E_TAR_MODE]",
     "  caused by: Error: behind",
     "  caused by: Error: deeper",
@@ -57,7 +46,7 @@ Deno.test("C-ERR-06, C-ERR-08: -v shows the code, -vv the rule and the causes as
 
 Deno.test("C-ESC-01, C-ESC-04, T-CONV-04: every part of a failure is escaped", () => {
   const error = new PeipkgError("failed", "a\x1b", { lines: ["b\n"], hint: "c\u202e" });
-  assert.deepEqual(renderFailure(screenOf(), describeFailure(error)), [
+  assert.deepEqual(renderFailure(removing(), describeFailure(error)), [
     "peipkg: remove: a\\x1B",
     "  b\\n",
     "c\\u{202E}",

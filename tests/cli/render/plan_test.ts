@@ -1,21 +1,7 @@
 import assert from "node:assert/strict";
 import { planEvent, renderPlan } from "../../../cli/render/plan.ts";
-import { Screen, type ScreenMode } from "../../../cli/screen.ts";
 import { install, move, name, remove, shownChange, version } from "../support/plans.ts";
-import { recordedTerminal } from "../support/recorded_terminal.ts";
-
-function screenOf(more: Partial<ScreenMode> = {}): Screen {
-  return new Screen(recordedTerminal(), {
-    program: "peipkg",
-    words: "install",
-    output: "events",
-    json: false,
-    quiet: false,
-    verbose: 0,
-    colour: { stdout: false, stderr: false },
-    ...more,
-  }, new AbortController().signal);
-}
+import { screenOf } from "../support/screens.ts";
 
 const OPERATIONS = [
   remove("oldtool 1.0-2"),

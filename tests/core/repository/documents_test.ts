@@ -6,6 +6,7 @@ import { parseDescriptor } from "../../../core/repository/descriptor.ts";
 import { verifyDetached } from "../../../core/repository/detached.ts";
 import { parseIndex, readEntryDetails } from "../../../core/repository/index.ts";
 import { isAcceptable } from "../../../core/repository/trust_set.ts";
+import { indexText } from "../../support/known_index.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 const ruleOf = (error: unknown) => error instanceof PeipkgError ? error.detail.rule : String(error);
@@ -187,18 +188,7 @@ const entry = (name: string, version: string, more = {}) => ({
   url: "/p",
   ...more,
 });
-const index = (packages: unknown, more = {}) =>
-  bytes(
-    JSON.stringify({
-      schema_version: 1,
-      repo: "main",
-      kind: "active",
-      index_version: 3,
-      generated_at: "2026-01-01T00:00:00Z",
-      packages,
-      ...more,
-    }),
-  );
+const index = (packages: unknown, more = {}) => bytes(indexText(packages, more));
 const parse = (document: Uint8Array, kind: "active" | "archive" = "active") =>
   parseIndex(document, { handle: "x", kind, repositoryName: "main", layout: "base" });
 const check = async (packages: unknown, more = {}, kind: "active" | "archive" = "active") =>
