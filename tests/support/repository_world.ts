@@ -3,11 +3,16 @@
  * decides. Short waits (retries, the pause of a publish in progress) pass at once; long ones are real and are given
  * up with their request.
  */
+import { parseArchitecture } from "../../core/identity/architecture.ts";
+import { parsePackageName } from "../../core/identity/package_name.ts";
+import { parseVersion } from "../../core/identity/version.ts";
+import type { PlannedPackage } from "../../core/operations/available.ts";
 import { commitRepositoryAdd, fetchRepositoryAdd, planRepositoryAdd } from "../../core/operations/repositories.ts";
 import type { RepositoryAddRequest } from "../../core/operations/repositories.ts";
 import type { RepositoryAuditEvent } from "../../core/operations/repository_access.ts";
 import { openWorkspace, type Workspace } from "../../core/operations/workspace.ts";
 import { realSystem } from "../../core/runtime.ts";
+import { type CataloguePackage, packagesNamed } from "../../core/store/catalogue.ts";
 import type { ProgressEvent } from "../../core/events.ts";
 import { type HttpRequest, type HttpResponse, NetworkError, type Session, type System } from "../../core/system.ts";
 
@@ -148,4 +153,22 @@ export function streamOf(chunks: readonly (Uint8Array | Error)[]): ReadableStrea
 /** A body that breaks off after some bytes. */
 export function brokenBody(bytes: Uint8Array): ReadableStream<Uint8Array> {
   return streamOf([bytes, new NetworkError("body", "connection reset")]);
+}
+
+/** A row of the catalogue as a plan names it. */
+export function plannedAs(row: CataloguePackage): PlannedPackage {
+  return {
+    name: parsePackageName(row.name),
+    version: parseVersion(row.version),
+    architecture: parseArchitecture(row.architecture),
+    hash: row.hash,
+    origin: { kind: "repository", repository: row.repository },
+  };
+}
+
+/** The first package of this name that a repository offers, as a plan names it. */
+export function offered(workspace: Workspace, name: string, repository = "main"): PlannedPackage | undefined {
+  const rows = workspace.read((database) => database === undefined ? [] : packagesNamed(database, name));
+  const row = rows.find((item) => item.repository === repository);
+  return row === undefined ? undefined : plannedAs(row);
 }

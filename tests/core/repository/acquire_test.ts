@@ -20,7 +20,7 @@ import {
   status,
   type TestRepository,
 } from "../../support/repository_server.ts";
-import { openRepositoryWorld, type RepositoryWorld } from "../../support/repository_world.ts";
+import { offered, openRepositoryWorld, type RepositoryWorld } from "../../support/repository_world.ts";
 import { refusedBy } from "../../support/refusals.ts";
 
 const FILE = "p/tool/1-1/tool_1-1_x86_64.peipkg";
@@ -64,15 +64,9 @@ async function begin(
       const workspace = world.open(settings);
       const available = await loadAvailable(workspace, { dryRun: false, allowStale: false, gated: false });
       const planned = names.map((name) => {
-        const row = workspace.read((database) => database === undefined ? undefined : packagesNamed(database, name)[0]);
-        if (row === undefined) throw new Error(`${name} is not in the catalogue`);
-        return {
-          name: parsePackageName(row.name),
-          version: parseVersion(row.version),
-          architecture: parseArchitecture(row.architecture),
-          hash: row.hash,
-          origin: { kind: "repository" as const, repository: "main" },
-        };
+        const wanted = offered(workspace, name);
+        if (wanted === undefined) throw new Error(`${name} is not in the catalogue`);
+        return wanted;
       });
       const acquired = await acquirePlanned(workspace, available, planned, "x86_64");
       return acquired.map((item) => {
@@ -249,16 +243,9 @@ Deno.test("R-MIR-03, R-MIR-05, R-TRANS-05: packages of a file: repository are re
   assert.deepEqual(scene.world.takeWarnings(), []);
   const workspace = scene.world.open();
   const available = await loadAvailable(workspace, { dryRun: false, allowStale: false, gated: false });
-  const rows = workspace.read((database) => database === undefined ? [] : packagesNamed(database, "tool"));
-  const row = rows.find((item) => item.repository === "disk");
-  assert.ok(row !== undefined);
-  const [item] = await acquirePlanned(workspace, available, [{
-    name: parsePackageName(row.name),
-    version: parseVersion(row.version),
-    architecture: parseArchitecture(row.architecture),
-    hash: row.hash,
-    origin: { kind: "repository", repository: "disk" },
-  }], "x86_64");
+  const wanted = offered(workspace, "tool", "disk");
+  assert.ok(wanted !== undefined);
+  const [item] = await acquirePlanned(workspace, available, [wanted], "x86_64");
   assert.equal(item?.repository, "disk");
   item?.[Symbol.dispose]();
   assert.deepEqual(scene.cached(), []);
@@ -269,13 +256,7 @@ Deno.test("R-MIR-03, R-MIR-05, R-TRANS-05: packages of a file: repository are re
     repositories: available.repositories.filter(({ configuration }) => configuration.handle === "disk"),
   };
   await assert.rejects(
-    acquirePlanned(workspace, again, [{
-      name: parsePackageName(row.name),
-      version: parseVersion(row.version),
-      architecture: parseArchitecture(row.architecture),
-      hash: row.hash,
-      origin: { kind: "repository", repository: "disk" },
-    }], "x86_64"),
+    acquirePlanned(workspace, again, [wanted], "x86_64"),
     refusedBy("E_FILE_FETCH"),
   );
 });

@@ -3,10 +3,6 @@ import { strict as assert } from "node:assert";
 import { zstdCompressSync } from "node:zlib";
 import { acquirePlanned, loadAvailable } from "../../../core/operations/available.ts";
 import { refreshRepositories } from "../../../core/operations/refresh.ts";
-import { parseArchitecture } from "../../../core/identity/architecture.ts";
-import { parsePackageName } from "../../../core/identity/package_name.ts";
-import { parseVersion } from "../../../core/identity/version.ts";
-import { packagesNamed } from "../../../core/store/catalogue.ts";
 import { readRepositoryState, type RepositoryState } from "../../../core/store/repository_state.ts";
 import {
   encoded,
@@ -21,7 +17,7 @@ import {
   testKey,
   type TestRepository,
 } from "../../support/repository_server.ts";
-import { openRepositoryWorld, type RepositoryWorld } from "../../support/repository_world.ts";
+import { offered, openRepositoryWorld, type RepositoryWorld } from "../../support/repository_world.ts";
 import { ruleOrCode } from "../../support/refusals.ts";
 
 const TOOL = "p/tool/1-1/tool_1-1_x86_64.peipkg";
@@ -59,15 +55,9 @@ async function begin(): Promise<Victim> {
       const workspace = world.open();
       try {
         const available = await loadAvailable(workspace, { dryRun: false, allowStale: false, gated: true });
-        const row = workspace.read((database) => database === undefined ? undefined : packagesNamed(database, name)[0]);
-        if (row === undefined) return "not offered";
-        const [item] = await acquirePlanned(workspace, available, [{
-          name: parsePackageName(row.name),
-          version: parseVersion(row.version),
-          architecture: parseArchitecture(row.architecture),
-          hash: row.hash,
-          origin: { kind: "repository", repository: "main" },
-        }], "x86_64");
+        const wanted = offered(workspace, name);
+        if (wanted === undefined) return "not offered";
+        const [item] = await acquirePlanned(workspace, available, [wanted], "x86_64");
         item?.[Symbol.dispose]();
         return `got ${item?.verified.manifest.version.raw}`;
       } catch (error) {

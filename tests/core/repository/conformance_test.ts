@@ -2,9 +2,6 @@ import { strict as assert } from "node:assert";
 import { PeipkgError } from "../../../core/errors.ts";
 import { acquirePlanned, loadAvailable } from "../../../core/operations/available.ts";
 import { refreshRepositories } from "../../../core/operations/refresh.ts";
-import { parseArchitecture } from "../../../core/identity/architecture.ts";
-import { parsePackageName } from "../../../core/identity/package_name.ts";
-import { parseVersion } from "../../../core/identity/version.ts";
 import { packagesNamed, readCatalogue } from "../../../core/store/catalogue.ts";
 import { readRepositoryState } from "../../../core/store/repository_state.ts";
 import {
@@ -14,7 +11,7 @@ import {
   type FixtureStep,
   serveFixtures,
 } from "../../support/repository_fixture.ts";
-import { openRepositoryWorld, type RepositoryWorld } from "../../support/repository_world.ts";
+import { openRepositoryWorld, plannedAs, type RepositoryWorld } from "../../support/repository_world.ts";
 
 /** Exact cause of each failing step; a second one where a bare signature, which names no key, can say less. */
 const rules = fixtureRules();
@@ -72,13 +69,7 @@ async function fetchPackage(world: RepositoryWorld, step: FixtureStep, handle: s
       (step.version === undefined || item.version === step.version)
     );
   if (row === undefined) throw new PeipkgError("unresolvable", "not offered");
-  const acquired = await acquirePlanned(workspace, available, [{
-    name: parsePackageName(row.name),
-    version: parseVersion(row.version),
-    architecture: parseArchitecture(row.architecture),
-    hash: row.hash,
-    origin: { kind: "repository", repository: handle },
-  }], "x86_64");
+  const acquired = await acquirePlanned(workspace, available, [plannedAs(row)], "x86_64");
   for (const item of acquired) {
     for (const warning of item.warnings) world.session.emit({ kind: "warning", warning });
     item[Symbol.dispose]();

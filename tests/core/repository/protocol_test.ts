@@ -4,18 +4,14 @@ import { PeipkgError } from "../../../core/errors.ts";
 import { loadAvailable } from "../../../core/operations/available.ts";
 import { acquirePlanned } from "../../../core/operations/available.ts";
 import { refreshRepositories } from "../../../core/operations/refresh.ts";
-import { parseArchitecture } from "../../../core/identity/architecture.ts";
 import { groupFingerprint } from "../../../core/identity/fingerprint.ts";
-import { parsePackageName } from "../../../core/identity/package_name.ts";
-import { parseVersion } from "../../../core/identity/version.ts";
 import { indexFile, RepositoryTree } from "../../../core/publish/repository_tree.ts";
 import { changeKeys } from "../../../core/publish/rotate.ts";
 import { parseIndex } from "../../../core/repository/index.ts";
 import { FETCH_LIMITS } from "../../../core/repository/transport.ts";
-import { packagesNamed } from "../../../core/store/catalogue.ts";
 import { readRepositoryState } from "../../../core/store/repository_state.ts";
 import { dayOf, makeRepository, serveFiles, testKey, type TestRepository } from "../../support/repository_server.ts";
-import { openRepositoryWorld, type RepositoryWorld } from "../../support/repository_world.ts";
+import { offered, openRepositoryWorld, type RepositoryWorld } from "../../support/repository_world.ts";
 import { ruleOrCode } from "../../support/refusals.ts";
 
 const BASE = "https://pkgs.test.invalid/main";
@@ -64,15 +60,9 @@ async function begin(): Promise<Scene> {
       attempt(async () => {
         const workspace = world.open();
         const available = await loadAvailable(workspace, { dryRun: false, allowStale: false, gated: true });
-        const row = workspace.read((database) => database === undefined ? undefined : packagesNamed(database, name)[0]);
-        if (row === undefined) return "not offered";
-        const acquired = await acquirePlanned(workspace, available, [{
-          name: parsePackageName(row.name),
-          version: parseVersion(row.version),
-          architecture: parseArchitecture(row.architecture),
-          hash: row.hash,
-          origin: { kind: "repository", repository: "main" },
-        }], "x86_64");
+        const wanted = offered(workspace, name);
+        if (wanted === undefined) return "not offered";
+        const acquired = await acquirePlanned(workspace, available, [wanted], "x86_64");
         for (const item of acquired) item[Symbol.dispose]();
         return "verified";
       }),
