@@ -3,16 +3,14 @@
  * kept, and the list of everything that ever ran. The only SQL for `prior_package`, `prior_file` and `prior_holder`,
  * and the only one that reads `txn` and `txn_op` of closed transactions.
  */
-import type { Architecture } from "../identity/architecture.ts";
 import type { PackageName } from "../identity/package_name.ts";
-import type { Version } from "../identity/version.ts";
 import { runInBatches } from "./batch.ts";
 import type { Database, Row, SqlValue } from "./database.ts";
 import {
   architectureOf,
   hashOf,
   type InstalledFile,
-  type InstallReason,
+  type InstalledPackage,
   nameOf,
   pathOf,
   versionOf,
@@ -27,15 +25,7 @@ import {
 import { booleanOf, integerOf, optionalIntegerOf, optionalTextOf, textOf, wordOf } from "./row.ts";
 
 /** A package as it was before a transaction. */
-export interface PriorPackage {
-  readonly name: PackageName;
-  readonly version: Version;
-  readonly architecture: Architecture;
-  readonly origin: string | undefined;
-  readonly reason: InstallReason;
-  readonly isHeld: boolean;
-  readonly installedAt: number;
-  readonly packageHash: string;
+export interface PriorPackage extends Omit<InstalledPackage, "installedTransaction"> {
   readonly manifestText: string;
 }
 

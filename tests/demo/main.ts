@@ -8,7 +8,7 @@
 import { run } from "../support/cli.ts";
 import type { CliResult, Program } from "../support/cli.ts";
 import { serveDirectory } from "../support/static_server.ts";
-import { stageDocumentation, stageLibrary, stageProgram } from "./packages.ts";
+import { stageDocumentation, type StagedPackage, stageLibrary, stageProgram } from "./packages.ts";
 
 const encoder = new TextEncoder();
 const started = performance.now();
@@ -37,6 +37,14 @@ async function show(program: Program, args: readonly string[], status = 0): Prom
   }
   if (status !== 0) say(`(exit status ${result.status}, as it should be)`);
   return result;
+}
+
+/** Packs and signs staged trees into a directory. */
+async function packAll(stages: readonly StagedPackage[], out: string): Promise<void> {
+  for (const { manifest, tree } of stages) {
+    const places = ["--manifest", relative(manifest), "--staged", relative(tree), "--out", out];
+    await show("peipkg-build", ["pack", ...places, "--sign-key", "repository.key", "--timestamp", BUILT]);
+  }
 }
 
 function insist(holds: boolean, what: string): void {
@@ -74,21 +82,7 @@ const stages = [
   await stageProgram(work, "0.1.0-1"),
   await stageDocumentation(work, "0.1.0-1"),
 ];
-for (const stage of stages) {
-  await show("peipkg-build", [
-    "pack",
-    "--manifest",
-    relative(stage.manifest),
-    "--staged",
-    relative(stage.tree),
-    "--out",
-    "packages",
-    "--sign-key",
-    "repository.key",
-    "--timestamp",
-    BUILT,
-  ]);
-}
+await packAll(stages, "packages");
 
 heading("A signed repository, served by a static web server");
 await show("peipkg-repo", [
@@ -121,21 +115,7 @@ await show("peipkg", [...root, "verify"]);
 heading("A second version; the server's copy of one package is altered by one bit");
 const newer = [await stageProgram(work, "0.1.0-2"), await stageDocumentation(work, "0.1.0-2")];
 await Deno.mkdir(`${work}/packages-2`);
-for (const stage of newer) {
-  await show("peipkg-build", [
-    "pack",
-    "--manifest",
-    relative(stage.manifest),
-    "--staged",
-    relative(stage.tree),
-    "--out",
-    "packages-2",
-    "--sign-key",
-    "repository.key",
-    "--timestamp",
-    BUILT,
-  ]);
-}
+await packAll(newer, "packages-2");
 await show("peipkg-repo", ["add", "repository", "packages-2"]);
 await show("peipkg-repo", ["publish", "repository", "--sign-key", "repository.key", "--timestamp", SECOND]);
 const altered = `${work}/repository/p/peipkg-doc/0.1.0-2/peipkg-doc_0.1.0-2_noarch.peipkg`;

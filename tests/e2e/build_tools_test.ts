@@ -21,6 +21,8 @@ async function inDirectory(work: (directory: string) => Promise<void>): Promise<
 const build = (directory: string, args: readonly string[], env: Record<string, string> = {}): Promise<CliResult> =>
   run(args, { program: "peipkg-build", cwd: directory, env });
 
+const PACK = ["pack", "--manifest", "manifest.json", "--staged", "tree", "--out", "o.peipkg"];
+
 /** Nothing that a terminal obeys, no defect of the program, no trace of its inside. */
 function assertCalm({ stdout, stderr }: CliResult, label: string): void {
   // deno-lint-ignore no-control-regex -- what must not be printed
@@ -47,15 +49,7 @@ Deno.test("C-BUILD-01, F-PRO-16: pack refuses what a consumer would, and lists a
     await Deno.writeTextFile(`${directory}/tree/home/y`, "y");
     await Deno.symlink("/etc/passwd", `${directory}/tree/usr/lib/os-release`);
     await Deno.writeTextFile(`${directory}/manifest.json`, JSON.stringify(MANIFEST));
-    const result = await build(directory, [
-      "pack",
-      "--manifest",
-      "manifest.json",
-      "--staged",
-      "tree",
-      "--out",
-      "o.peipkg",
-    ]);
+    const result = await build(directory, PACK);
     assert.equal(result.status, 1);
     for (const path of ["bin/x", "home/y", "usr/lib/os-release"]) {
       assert.ok(result.stderr.includes(path), result.stderr);
@@ -64,15 +58,7 @@ Deno.test("C-BUILD-01, F-PRO-16: pack refuses what a consumer would, and lists a
     assert.deepEqual([...Deno.readDirSync(directory)].map(({ name }) => name).sort(), ["manifest.json", "tree"]);
     for (const text of ["", "{", '{"name":1}', JSON.stringify({ ...MANIFEST, version: "1" })]) {
       await Deno.writeTextFile(`${directory}/manifest.json`, text);
-      const bad = await build(directory, [
-        "pack",
-        "--manifest",
-        "manifest.json",
-        "--staged",
-        "tree",
-        "--out",
-        "o.peipkg",
-      ]);
+      const bad = await build(directory, PACK);
       assert.equal(bad.status, 1, text);
       assertCalm(bad, text);
     }
