@@ -1,6 +1,7 @@
 /** `peipkg info` */
 import {
   type AvailablePackage,
+  describeOffers,
   fileRecord,
   formatTimestamp,
   type PackageDetail,
@@ -127,7 +128,7 @@ function fileLines(record: PackageRecord, isVerbose: boolean): readonly string[]
 }
 
 function offersOf(workspace: Workspace, name: string): readonly AvailablePackage[] {
-  return searchCatalogue(workspace, name, { fields: "name", match: "exact" });
+  return describeOffers(workspace, searchCatalogue(workspace, name, { fields: "name", match: "exact" }));
 }
 
 /** C-INFO-03: a name that is not installed but on offer gets a hint where to look. */

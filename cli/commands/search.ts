@@ -1,5 +1,11 @@
 /** `peipkg search` */
-import { type AvailablePackage, type PackageRecord, searchCatalogue, type SearchFilters } from "../../mod.ts";
+import {
+  type AvailablePackage,
+  type CataloguePackage,
+  type PackageRecord,
+  searchCatalogue,
+  type SearchFilters,
+} from "../../mod.ts";
 import { hasFlag, optionList, type ParsedArguments } from "../arguments.ts";
 import { escapeText } from "../escape.ts";
 import type { Invocation } from "../invocation.ts";
@@ -52,15 +58,20 @@ export function parseSearch({ options }: ParsedArguments): SearchFilters {
 }
 
 /** Lines of the answer (C-SEARCH-01). */
-function searchLines(items: readonly AvailablePackage[]): readonly string[] {
+function searchLines(items: readonly CataloguePackage[]): readonly string[] {
   const rows = items.map((item) => [item.name, item.version, `[${item.repository}]`, item.description].map(escapeText));
   return renderColumns(rows, [NAME_WIDTH]);
 }
 
 export async function run({ args, screen, workspace }: Invocation): Promise<0 | 1> {
   const [term = ""] = args.operands;
-  const items = searchCatalogue(await workspace(), term, parseSearch(args));
-  screen.document(items.map(availableDocument));
+  const opened = await workspace();
+  const items = searchCatalogue(opened, term, parseSearch(args));
+  if (screen.mode.json) {
+    // Loaded here: the table needs nothing of the entries.
+    const { describeOffers } = await import("../../mod.ts");
+    screen.document(describeOffers(opened, items).map(availableDocument));
+  }
   screen.lines(searchLines(items));
   if (items.length === 0) screen.line(`no packages match "${escapeText(term)}"`);
   return 0;

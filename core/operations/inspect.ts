@@ -1,25 +1,14 @@
 /**
- * Questions about packages that need their manifests, the catalogues, or the whole installed graph. Reading commands
- * trust catalogue rows whose signer is acceptable now; nothing is fetched or verified again (R-CACHE-07, light).
+ * Questions about packages that need their manifests or entries, or the whole installed graph. What needs columns alone
+ * is in `query.ts` and `search.ts`.
  */
-import { readRepositoryFiles, type RepositoryConfiguration, requireRepositories } from "../config/repo_file.ts";
 import { PeipkgError } from "../errors.ts";
 import type { Dependency, PackageRelation, Provides } from "../format/relations.ts";
-import { nearHint } from "../identity/near_name.ts";
 import { compareBytes } from "../identity/safe_path.ts";
-import { compareVersions, parseVersion } from "../identity/version.ts";
-import { checkCatalogue } from "../repository/cache.ts";
-import { isUnsigned } from "../repository/trust_set.ts";
 import { readEntryDetails } from "../repository/index.ts";
 import { meets } from "../resolver/satisfaction.ts";
 import { whyInstalled as findChains, type WhyLink } from "../resolver/why.ts";
-import {
-  type CatalogueKind,
-  type CataloguePackage,
-  iterateCatalogue,
-  readCatalogue,
-  searchPackages,
-} from "../store/catalogue.ts";
+import { type CataloguePackage, iterateCatalogue } from "../store/catalogue.ts";
 import type { Database } from "../store/database.ts";
 import {
   countFiles,
@@ -29,12 +18,11 @@ import {
   readPackageListing,
   requireInstalledPackage,
 } from "../store/installed.ts";
-import { readRepositoryState } from "../store/repository_state.ts";
 import { readHeldRoles, readSdOverrides, type SdState } from "../store/roles.ts";
 import { InstalledSet, type LayoutProfile, readInstalledManifest } from "./installed_set.ts";
 import { openOrphanTest } from "./orphans.ts";
-import { matchesPattern } from "./patterns.ts";
 import { type PackageSummary, summaryOf } from "./query.ts";
+import { chooseRepositories, usableRepositories } from "./search.ts";
 import type { Workspace } from "./workspace.ts";
 
 /** Everything `info` shows of one installed package. Relations read `name` or `name constraint`. */
@@ -70,19 +58,6 @@ export interface AvailablePackage {
   readonly sizeDownloadBytes: number;
   readonly sizeInstalledBytes: number;
   readonly installedVersion: string | undefined;
-}
-
-/** How `search` looks (C-SEARCH-05). */
-export interface SearchFilters {
-  /** What is compared with the term; `provides` finds capabilities. */
-  readonly fields?: "both" | "name" | "description" | "provides";
-  /** `contains` ignores case; `glob` and `exact` do not. */
-  readonly match?: "contains" | "glob" | "exact";
-  /** Handles; empty: every enabled repository. */
-  readonly repositories?: readonly string[];
-  /** Also what only the archive index lists. */
-  readonly allVersions?: boolean;
-  readonly installed?: boolean;
 }
 
 /** Why a package is here (C-WHY-01). */
@@ -150,34 +125,6 @@ export function packageDetail(workspace: Workspace, name: string): PackageDetail
       sdOverrides: readSdOverrides(database, name).map(({ path, state }) => ({ path, state })),
       alternateUpgrade: manifest.alternateUpgrade === "" ? undefined : manifest.alternateUpgrade,
     };
-  });
-}
-
-/**
- * Searches the catalogues of enabled repositories, by repository order, then name, then newest version.
- *
- * @throws {PeipkgError} `repo-config` when a repository file is broken (R-CONF-03), `unknown-repository`
- * @see C-SEARCH-01 … C-SEARCH-05
- */
-export function searchCatalogue(
-  workspace: Workspace,
-  term: string,
-  filters: SearchFilters = {},
-): readonly AvailablePackage[] {
-  const repositories = chooseRepositories(workspace, filters.repositories ?? []);
-  return workspace.read((database) => {
-    const usable = usableRepositories(workspace, database, repositories);
-    if (database === undefined) return [];
-    const found: AvailablePackage[] = [];
-    for (const repository of usable) {
-      for (const item of findOffers(database, repository.handle, term, filters, profileOf(workspace))) {
-        const available = describeOffer(database, item, profileOf(workspace));
-        if (filters.installed === undefined || filters.installed === (available.installedVersion !== undefined)) {
-          found.push(available);
-        }
-      }
-    }
-    return found;
   });
 }
 
@@ -253,115 +200,7 @@ export function requiredBy(installed: InstalledSet, name: string): readonly stri
   return [...names].sort(compareBytes);
 }
 
-/**
- * Enabled repositories, all or those named, in their order.
- *
- * @throws {PeipkgError} `unknown-repository`, `repo-config`
- */
-export function chooseRepositories(
-  workspace: Workspace,
-  handles: readonly string[],
-): readonly RepositoryConfiguration[] {
-  using directory = workspace.openConfiguration(false);
-  const enabled = requireRepositories(readRepositoryFiles(directory)).filter((repository) => repository.enabled);
-  for (const handle of handles) {
-    if (!enabled.some((repository) => repository.handle === handle)) {
-      throw new PeipkgError("unknown-repository", `no enabled repository is named "${handle}"`, {
-        rule: "E_REPO_UNKNOWN",
-        repository: handle,
-        ...nearHint(handle, enabled.map((repository) => repository.handle)),
-      });
-    }
-  }
-  return handles.length === 0 ? enabled : enabled.filter(({ handle }) => handles.includes(handle));
-}
-
-/**
- * Those whose catalogue may be read. Unlike a change, a query goes on without the others, with a warning each.
- *
- * @see C-SEARCH-03, R-CACHE-05, R-CACHE-06
- */
-export function usableRepositories(
-  workspace: Workspace,
-  database: Database | undefined,
-  repositories: readonly RepositoryConfiguration[],
-): readonly RepositoryConfiguration[] {
-  return repositories.filter((repository) => {
-    try {
-      checkUsable(workspace, database, repository);
-      return true;
-    } catch (error) {
-      if (!(error instanceof PeipkgError) || error.code === "database") throw error;
-      workspace.warn({
-        rule: "W_REPO_SKIPPED",
-        text: `repository "${repository.handle}" is skipped: ${error.message}`,
-      });
-      return false;
-    }
-  });
-}
-
-function checkUsable(workspace: Workspace, database: Database | undefined, repository: RepositoryConfiguration): void {
-  const state = database === undefined ? undefined : readRepositoryState(database, repository.handle);
-  if (database === undefined || state === undefined) {
-    throw new PeipkgError("untrusted", "its trust ceremony has not run");
-  }
-  const catalogue = readCatalogue(database, repository.handle, "active");
-  checkCatalogue(state, catalogue, isUnsigned(repository), workspace.startedAt);
-}
-
-/** What one repository offers, by name, then newest version. */
-export function findOffers(
-  database: Database,
-  handle: string,
-  term: string,
-  filters: SearchFilters,
-  profile: LayoutProfile,
-): readonly CataloguePackage[] {
-  const { fields = "both", match = "contains", allVersions = false } = filters;
-  if (fields !== "provides" && match === "contains" && !allVersions) {
-    return searchPackages(database, handle, term, fields);
-  }
-  const matches = matcherOf(term, match);
-  const kinds: readonly CatalogueKind[] = allVersions ? ["active", "archive"] : ["active"];
-  const found = new Map<string, CataloguePackage>();
-  for (const kind of kinds) {
-    for (const item of iterateCatalogue(database, handle, kind)) {
-      // The active index and the archive list the current version both.
-      const key = `${item.name} ${item.version} ${item.architecture}`;
-      if (!found.has(key) && textsOf(item, fields, profile).some(matches)) found.set(key, item);
-    }
-  }
-  return [...found.values()].sort((a, b) =>
-    compareBytes(a.name, b.name) || compareVersions(parseVersion(b.version), parseVersion(a.version))
-  );
-}
-
-function textsOf(
-  item: CataloguePackage,
-  fields: SearchFilters["fields"],
-  profile: LayoutProfile,
-): readonly string[] {
-  switch (fields) {
-    case "name":
-      return [item.name];
-    case "description":
-      return [item.description];
-    case "provides":
-      return readEntryDetails(item.entry, profile).provides.map(({ name }) => name);
-    default:
-      return [item.name, item.description];
-  }
-}
-
-function matcherOf(term: string, match: "contains" | "glob" | "exact"): (text: string) => boolean {
-  if (match === "exact") return (text) => text === term;
-  if (match === "glob") return (text) => matchesPattern(term, text);
-  const folded = term.toLowerCase();
-  return (text) => text.toLowerCase().includes(folded);
-}
-
-/** A catalogue row as listings show it. */
+/** What a repository offers, with what its entry in the index says besides. */
 export function describeOffer(database: Database, item: CataloguePackage, profile: LayoutProfile): AvailablePackage {
   const { license, homepage } = readEntryDetails(item.entry, profile);
   return {
@@ -376,6 +215,16 @@ export function describeOffer(database: Database, item: CataloguePackage, profil
     sizeInstalledBytes: item.sizeInstalledBytes,
     installedVersion: readInstalledPackage(database, item.name)?.version.raw,
   };
+}
+
+/** As `describeOffer()`, for what a search found. */
+export function describeOffers(
+  workspace: Workspace,
+  items: readonly CataloguePackage[],
+): readonly AvailablePackage[] {
+  return workspace.read((database) =>
+    database === undefined ? [] : items.map((item) => describeOffer(database, item, profileOf(workspace)))
+  );
 }
 
 function offeredTotals(

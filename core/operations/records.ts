@@ -14,15 +14,8 @@ import type { Database } from "../store/database.ts";
 import { type ListedPackage, readAnnotations, readFiles, readPackageListing } from "../store/installed.ts";
 import { readHeldRoles } from "../store/roles.ts";
 import { inspectPackage } from "./build_packages.ts";
-import {
-  type AvailablePackage,
-  chooseRepositories,
-  describeOffer,
-  findOffers,
-  profileOf,
-  requiredBy,
-  usableRepositories,
-} from "./inspect.ts";
+import { type AvailablePackage, describeOffer, profileOf, requiredBy } from "./inspect.ts";
+import { chooseRepositories, findOffers, usableRepositories } from "./search.ts";
 import { InstalledSet, readInstalledManifest } from "./installed_set.ts";
 import { LibraryReader } from "./libraries.ts";
 import { matchesPattern, selectNames } from "./patterns.ts";
@@ -120,9 +113,7 @@ export function offeredRecords(
     const usable = usableRepositories(workspace, database, repositories);
     if (database === undefined) return [];
     return usable
-      .flatMap(({ handle }) =>
-        findOffers(database, handle, "*", { ...CURRENT, allVersions: scope.allVersions }, profileOf(workspace))
-      )
+      .flatMap(({ handle }) => findOffers(database, handle, "*", { ...CURRENT, allVersions: scope.allVersions }))
       .filter(({ name }) => isChosen(name))
       .map((item) => new Offered(workspace, database, item));
   });

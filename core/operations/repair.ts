@@ -4,7 +4,7 @@ import { type InstalledPackage, readInstalledPackages } from "../store/installed
 import { isConfigPath } from "../transaction/config_files.ts";
 import type { InstallTarget } from "./change_request.ts";
 import type { CheckProblem } from "./check.ts";
-import { searchCatalogue } from "./inspect.ts";
+import { searchCatalogue } from "./search.ts";
 import type { Stray } from "./strays.ts";
 import type { Workspace } from "./workspace.ts";
 

@@ -4,19 +4,19 @@
  *
  * @see R-CACHE-01 … R-CACHE-07
  */
-import { type ErrorRule, PeipkgError, ruleError, SystemCallError } from "../errors.ts";
+import { PeipkgError, ruleError, SystemCallError } from "../errors.ts";
 import { sha256Hex } from "../format/hash.ts";
 import { readSmallFile, removeDurably, writeFileDurably } from "../fs/durable.ts";
-import { compareTimestamps, parseTimestamp } from "../identity/timestamp.ts";
 import type { Directory } from "../system.ts";
 import type { CatalogueHeader, CatalogueKind } from "../store/catalogue.ts";
 import type { RepositoryState } from "../store/repository_state.ts";
 import { hashFile } from "./byte_source.ts";
+import { cacheError, checkCatalogue } from "./catalogue_check.ts";
 import type { RepositoryContext } from "./context.ts";
 import { verifyDetached } from "./detached.ts";
 import type { FetchedPair } from "./documents.ts";
 import { FETCH_LIMITS } from "./transport.ts";
-import { isAcceptable, trustedKeys } from "./trust_set.ts";
+import { trustedKeys } from "./trust_set.ts";
 
 const FILE_MODE = 0o644;
 const FILE_REGEXP = /^([a-z0-9-]{1,64})\.(?:active|archive)\.json(?:\.sig)?(?:\.previous)?$/;
@@ -186,43 +186,6 @@ export function readCountedIndex(context: RepositoryContext, header: CatalogueHe
     if (bytes !== undefined && sha256Hex(bytes) === header.digest) return bytes;
   }
   return undefined;
-}
-
-/**
- * Light check, database only: a catalogue is there, its signer is acceptable now, it is not below the floor.
- *
- * @returns The catalogue's header.
- * @throws {PeipkgError} `repository-unusable` (`E_CACHE_INVALID`)
- * @see R-CACHE-07
- */
-export function checkCatalogue(
-  state: RepositoryState,
-  header: CatalogueHeader | undefined,
-  unsigned: boolean,
-  now: number,
-): CatalogueHeader {
-  if (header === undefined) throw cacheError("E_CACHE_INVALID", state.name, "there is none");
-  const floor = header.kind === "active" ? state.active : state.archive;
-  const generated = parseTimestamp(header.generatedAt);
-  const oldest = floor.generatedAt === undefined ? undefined : parseTimestamp(floor.generatedAt);
-  const below = header.indexVersion < floor.indexVersion || generated === undefined ||
-    (oldest !== undefined && compareTimestamps(generated, oldest) < 0);
-  if (below) throw cacheError("E_CACHE_INVALID", state.name, "it is older than the one last accepted");
-  if (unsigned) return header;
-  const signer = trustedKeys(state).find((key) => key.fingerprint === header.signer);
-  if (signer === undefined || !isAcceptable(signer, now)) {
-    const word = signer === undefined ? "no longer trusted" : signer.status === "revoked" ? "revoked" : "expired";
-    throw cacheError("E_CACHE_INVALID", state.name, `the key that signed it is ${word}`);
-  }
-  return header;
-}
-
-function cacheError(rule: ErrorRule, handle: string, found: string, cause?: unknown): PeipkgError {
-  return ruleError(rule, `cannot use the cached index of "${handle}": ${found}`, {
-    repository: handle,
-    hint: `run "peipkg refresh ${handle}"`,
-    cause,
-  });
 }
 
 /** SHA-256 of a cached index, hex, read in pieces: it is large, and its digest is all that most proofs need. */

@@ -309,3 +309,18 @@ function packageOf(row: Row): CataloguePackage {
     entry: textOf(row, "entry"),
   };
 }
+
+/** Every capability that entries of one cached index provide, with the entry, by the entry's name. */
+export function* iterateProvisions(
+  database: Database,
+  repository: string,
+  kind: CatalogueKind,
+): Generator<{ readonly item: CataloguePackage; readonly name: string }, void, undefined> {
+  const rows = database.statement(
+    `SELECT ${COLUMNS}, r.name AS provided FROM ${JOINED}
+     JOIN catalogue_relation r ON r.package_id = p.id AND r.kind = 'provides'
+     WHERE c.repository = ? AND c.kind = ? ORDER BY p.name`,
+  )
+    .iterate(repository, kind);
+  for (const row of rows) yield { item: packageOf(row), name: textOf(row, "provided") };
+}

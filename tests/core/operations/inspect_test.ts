@@ -1,12 +1,7 @@
 import assert from "node:assert/strict";
 import { PeipkgError } from "../../../core/errors.ts";
-import {
-  explainInstalled,
-  packageDetail,
-  searchCatalogue,
-  type SearchFilters,
-  statistics,
-} from "../../../core/operations/inspect.ts";
+import { describeOffers, explainInstalled, packageDetail, statistics } from "../../../core/operations/inspect.ts";
+import { searchCatalogue, type SearchFilters } from "../../../core/operations/search.ts";
 import { parsePackageName } from "../../../core/identity/package_name.ts";
 import { insertClaimLink, setHolder, setSdOverride } from "../../../core/store/roles.ts";
 import { setAnnotation } from "../../../core/store/installed.ts";
@@ -163,7 +158,7 @@ Deno.test("C-SEARCH-01, C-SEARCH-03, R-CACHE-07: search goes by repository order
   using fixture = await openCatalogues();
   assert.deepEqual(search(fixture, "http"), ["first haproxy 2.9.7-1", "second nginx 1.27.5-1"]);
   assert.deepEqual(fixture.warnings(), ["W_REPO_SKIPPED"]);
-  assert.deepEqual(searchCatalogue(fixture.workspace, "ZLIB"), [{
+  assert.deepEqual(describeOffers(fixture.workspace, searchCatalogue(fixture.workspace, "ZLIB")), [{
     name: "zlib",
     version: "1.3.2-1",
     architecture: "x86_64",
