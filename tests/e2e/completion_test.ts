@@ -1,6 +1,6 @@
-/** Completion as shells ask for it: the script of bash run by bash, with the real program behind it. */
+/** Completion as shells ask for it: each script run by its shell, where there is one, with the real program behind it. */
 import assert from "node:assert/strict";
-import { COMPLETION_SHELLS, completionScript } from "../../cli/completion_scripts.ts";
+import { COMPLETION_SHELLS, completionScript, type CompletionShell } from "../../cli/completion_scripts.ts";
 import { PROGRAMS } from "../../cli/programs.ts";
 import { baseEnvironment, commandLine, run } from "../support/cli.ts";
 import { type PackageSpec, World } from "../support/e2e_world.ts";
@@ -17,26 +17,50 @@ const shellOf = (name: string): boolean => {
   }
 };
 
-/** Completes a line in bash; returns what was offered. */
-async function completeInBash(bin: string, line: string): Promise<readonly string[]> {
-  const words = line.split(" ");
-  const quoted = words.map((word) => `'${word}'`).join(" ");
-  const script = `${completionScript("peipkg", "bash")}
-COMP_WORDS=(${quoted}); COMP_CWORD=${words.length - 1}
+const quote = (words: readonly string[]): string => words.map((word) => `'${word}'`).join(" ");
+
+/** For each shell, how to complete a line without a terminal, one offer a line: its completion builtins are played. */
+const DRIVERS: Readonly<Record<CompletionShell, (words: readonly string[]) => readonly string[]>> = {
+  bash: (words) => [
+    "--norc",
+    "-c",
+    `${completionScript("peipkg", "bash")}
+COMP_WORDS=(${quote(words)}); COMP_CWORD=${words.length - 1}
 compopt() { :; }
 _peipkg
-printf '%s\\n' "\${COMPREPLY[@]}"`;
-  const { stdout, stderr, code } = await new Deno.Command("bash", {
-    args: ["--norc", "-c", script],
+printf '%s\\n' "\${COMPREPLY[@]}"`,
+  ],
+  zsh: (words) => [
+    "-f",
+    "-c",
+    `_describe() { print -rl -- "\${(@P)4}" }
+compadd() { print -rl -- "\${(@P)4}" }
+words=(${quote(words)}); CURRENT=${words.length}
+${completionScript("peipkg", "zsh")}`,
+  ],
+  fish: (
+    words,
+  ) => ["--no-config", "-c", `${completionScript("peipkg", "fish")}\ncomplete -C ${quote([words.join(" ")])}`],
+};
+
+/** Completes a line; returns the values offered, without what describes them. */
+async function complete(shell: CompletionShell, bin: string, line: string): Promise<readonly string[]> {
+  const { stdout, stderr, success } = await new Deno.Command(shell, {
+    args: [...DRIVERS[shell](line.split(" "))],
     cwd: bin,
     clearEnv: true,
-    env: { ...baseEnvironment(), PATH: `${bin}:/usr/bin:/bin` },
+    env: { ...baseEnvironment(), XDG_CONFIG_HOME: bin, XDG_DATA_HOME: bin, PATH: `${bin}:/usr/bin:/bin` },
   }).output();
-  assert.deepEqual([code, new TextDecoder().decode(stderr)], [0, ""], line);
-  return new TextDecoder().decode(stdout).split("\n").filter((word) => word !== "");
+  assert.equal(new TextDecoder().decode(stderr), "", `${shell}: ${line}`);
+  // zsh ends with the status of its last condition.
+  assert.ok(success || shell === "zsh", `${shell}: ${line}`);
+  return new TextDecoder().decode(stdout).split("\n").filter((word) => word !== "")
+    .map((offer) => offer.split("\t", 1)[0] ?? "").map((offer) =>
+      shell === "zsh" ? offer.split(":", 1)[0] ?? "" : offer
+    );
 }
 
-Deno.test("C-COMP-01, C-COMP-02, C-COMP-03: bash completes commands, names, versions and paths", async () => {
+Deno.test("C-COMP-01, C-COMP-02, C-COMP-03: shells complete commands, names, versions and paths", async (test) => {
   await using world = await World.create(runInProcess);
   await world.publish([GREET, GREY]);
   await world.addRepository(world.serve().url);
@@ -47,13 +71,24 @@ Deno.test("C-COMP-01, C-COMP-02, C-COMP-03: bash completes commands, names, vers
   const command = commandLine("peipkg").map((word) => `'${word}'`).join(" ");
   await Deno.writeTextFile(`${bin}/peipkg`, `#!/bin/sh\nexec ${command} "$@"\n`, { mode: 0o755 });
   const at = `peipkg --root ${world.root}`;
-  assert.deepEqual(await completeInBash(bin, "peipkg unin"), []);
-  assert.deepEqual(await completeInBash(bin, "peipkg autor"), ["autoremove"]);
-  assert.deepEqual(await completeInBash(bin, `${at} remove g`), ["greet"]);
-  assert.deepEqual(await completeInBash(bin, `${at} install gr`), ["greet", "grey"]);
-  assert.deepEqual(await completeInBash(bin, `${at} downgrade greet `), ["2.0-1"]);
-  assert.deepEqual(await completeInBash(bin, `${at} refresh `), ["main"]);
-  assert.deepEqual(await completeInBash(bin, "peipkg --root /nonexistent remove g"), []);
+  for (const shell of COMPLETION_SHELLS) {
+    await test.step({
+      name: shellOf(shell) ? shell : `${shell}: not on this machine`,
+      ignore: !shellOf(shell),
+      async fn() {
+        const offered = (line: string) => complete(shell, bin, line);
+        assert.deepEqual(await offered("peipkg autor"), ["autoremove"]);
+        assert.deepEqual(await offered(`${at} remove g`), ["greet"]);
+        assert.deepEqual(await offered(`${at} install gr`), ["greet", "grey"]);
+        assert.deepEqual(await offered(`${at} downgrade greet `), ["2.0-1"]);
+        assert.deepEqual(await offered(`${at} refresh `), ["main"]);
+        assert.deepEqual(await offered(`peipkg --root ${world.directory}/ro`), [`${world.directory}/root/`]);
+        // fish goes on to names that contain what was typed.
+        if (shell !== "fish") assert.deepEqual(await offered("peipkg unin"), []);
+        assert.deepEqual(await offered("peipkg --root /nonexistent remove g"), []);
+      },
+    });
+  }
 });
 
 Deno.test("C-COMP-02: what fails is not offered, in silence and with status 0", async () => {
