@@ -1,6 +1,6 @@
 /** Every command of `peipkg-build` and `peipkg-repo`; loads nothing but the tables' own shapes. */
 import type { CommandSpec, OperandSpec, OptionSpec, Program } from "./command.ts";
-import { COMMON_GLOBALS, completionCommands } from "./table.ts";
+import { COMMON_GLOBALS, completionCommands } from "./table_common.ts";
 
 const flag = (name: string, summary: string): OptionSpec => ({ name, summary });
 const file = (name: string, label: string, summary: string): OptionSpec => ({
