@@ -9,6 +9,9 @@
 /** Characters of C-ESC-02, backslash included. `Cc` is U+0000–001F and U+007F–009F; lone surrogates are ill-formed. */
 const UNSAFE_REGEXP = /[\p{Cc}\\\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\u{e0000}-\u{e007f}\ud800-\udfff]/gu;
 
+/** Text without any of them: nearly all there is, found much faster. */
+const PLAIN_REGEXP = /^[\x20-\x5b\x5d-\x7e]*$/;
+
 /** The members of C-ESC-02 above U+007E, which JSON itself would let through. */
 const JSON_UNSAFE_REGEXP = /[\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\u{e0000}-\u{e007f}]/gu;
 
@@ -39,7 +42,7 @@ function escapeCharacter(character: string): string {
  * @see C-ESC-02
  */
 export function escapeText(text: string): string {
-  return text.replace(UNSAFE_REGEXP, escapeCharacter);
+  return PLAIN_REGEXP.test(text) ? text : text.replace(UNSAFE_REGEXP, escapeCharacter);
 }
 
 /** Whether printing `text` would need any escape; completion leaves such values out (C-COMP-03). */

@@ -3,7 +3,7 @@ import { hasRepositoryFile, readRepositoryFiles, type RepositoryFile } from "../
 import { hasAcceptableKey, isUnsigned } from "../repository/trust_set.ts";
 import type { RepositoryRank } from "../resolver/problem.ts";
 import type { Database } from "../store/database.ts";
-import { readRepositoryState } from "../store/repository_state.ts";
+import { readTrustSet } from "../store/repository_state.ts";
 import type { Workspace } from "./workspace.ts";
 
 /** Whether a package of this origin is orphaned; `undefined`, a local file, never is. */
@@ -46,8 +46,7 @@ function readConfigured(workspace: Workspace): readonly RepositoryFile[] {
 function canBeTrusted(workspace: Workspace, database: Database, origin: string): boolean {
   using directory = workspace.openConfiguration(false);
   if (directory === undefined || !hasRepositoryFile(directory, origin)) return false;
-  const state = readRepositoryState(database, origin);
-  if (state !== undefined && hasAcceptableKey(state, workspace.startedAt)) return true;
+  if (hasAcceptableKey(readTrustSet(database, origin), workspace.startedAt)) return true;
   const file = readRepositoryFiles(directory).find(({ handle }) => handle === origin);
   return file?.kind === "valid" && isUnsigned(file.configuration);
 }

@@ -70,11 +70,29 @@ export function readGeneratedTimes(
     .all().map((row) => ({ repository: textOf(row, "name"), generatedAt: textOf(row, "generated") }));
 }
 
+/** What decides whose signatures count for a repository; without recorded state, no key. */
+export function readTrustSet(database: Database, name: string): Pick<RepositoryState, "keys" | "revocations"> {
+  return trustSetOf(keyRows(database, name), revocationRows(database, name));
+}
+
+function keyRows(database: Database, name: string): readonly Row[] {
+  return database.statement("SELECT * FROM repository_key WHERE repository = ? ORDER BY fingerprint").all(name);
+}
+
+function revocationRows(database: Database, name: string): readonly Row[] {
+  return database.statement("SELECT fingerprint FROM repository_revocation WHERE repository = ?").all(name);
+}
+
+function trustSetOf(keys: readonly Row[], revoked: readonly Row[]): Pick<RepositoryState, "keys" | "revocations"> {
+  return {
+    keys: keys.map(keyOf),
+    revocations: new Set(revoked.map((item) => textOf(item, "fingerprint"))),
+  };
+}
+
 function stateOf(database: Database, row: Row): RepositoryState {
   const name = textOf(row, "name");
-  const keys = database.statement("SELECT * FROM repository_key WHERE repository = ? ORDER BY fingerprint").all(name);
-  const revoked = database.statement("SELECT fingerprint FROM repository_revocation WHERE repository = ?").all(name);
-  return repositoryStateOf(row, keys, revoked);
+  return repositoryStateOf(row, keyRows(database, name), revocationRows(database, name));
 }
 
 /** The state that rows of the three tables make; they may come from a backup (T-DB-10). */
@@ -87,8 +105,7 @@ export function repositoryStateOf(row: Row, keys: readonly Row[], revoked: reado
     active: { indexVersion: integerOf(row, "active_version"), generatedAt: optionalTextOf(row, "active_generated") },
     archive: { indexVersion: integerOf(row, "archive_version"), generatedAt: optionalTextOf(row, "archive_generated") },
     accepted: parseAccepted(textOf(row, "accepted_config")),
-    keys: keys.map(keyOf),
-    revocations: new Set(revoked.map((item) => textOf(item, "fingerprint"))),
+    ...trustSetOf(keys, revoked),
   };
 }
 
