@@ -249,7 +249,7 @@ export function readLinkAt(directory: number, name: string): string | number {
 
 /** Adds every name of an open directory to `names`; returns how many were not UTF-8, or a negated error number. */
 export function listNames(directory: number, names: string[]): number {
-  const { lseek, getdents64 } = libc();
+  const { lseek, getdents64 } = inquiring();
   lseek(directory, 0n, 0);
   let undecodable = 0;
   for (;;) {

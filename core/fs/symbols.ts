@@ -8,15 +8,15 @@ export const READING = {
   close: { parameters: ["i32"], result: "i32" },
   statx: { parameters: ["i32", "buffer", "i32", "u32", "buffer"], result: "i32" },
   pread: { parameters: ["i32", "buffer", "usize", "i64"], result: "i32" },
-  lseek: { parameters: ["i32", "i64", "i32"], result: "i64" },
   geteuid: { parameters: [], result: "u32" },
   // Calls newer than the C libraries the runtime supports, and those of Peios, go by number: one entry per shape.
   openat2: { name: "syscall", parameters: ["i64", "i32", "buffer", "buffer", "usize"], result: "i32" },
-  getdents64: { name: "syscall", parameters: ["i64", "i32", "buffer", "usize"], result: "i32" },
   kacs_sd: { name: "syscall", parameters: ["i64", "i32", "buffer", "u32", "buffer", "usize", "u32"], result: "i32" },
 } as const;
 
 export const INQUIRING = {
+  lseek: { parameters: ["i32", "i64", "i32"], result: "i64" },
+  getdents64: { name: "syscall", parameters: ["i64", "i32", "buffer", "usize"], result: "i32" },
   fstatfs: { parameters: ["i32", "buffer"], result: "i32" },
   readlinkat: { parameters: ["i32", "buffer", "buffer", "usize"], result: "i32" },
   read: { parameters: ["i32", "buffer", "usize"], result: "i32" },
