@@ -176,8 +176,12 @@ export interface Directory extends Disposable {
   list(): { readonly names: readonly string[]; readonly undecodable: number };
   /** Opens a child directory; `undefined` when absent; `PATH_SYMLINK` when it is a link or no directory. */
   openDirectory(name: string): Directory | undefined;
-  /** Opens a regular file for reading without following a link and without blocking on a FIFO. */
-  openFile(name: string): ReadableFile;
+  /**
+   * Opens a regular file for reading without following a link and without blocking on a FIFO.
+   *
+   * @param found What `status()` said a moment ago; a regular file is then not looked at a second time.
+   */
+  openFile(name: string, found?: FileStatus): ReadableFile;
   /** `O_CREAT|O_EXCL|O_NOFOLLOW|O_WRONLY`, mode as given whatever the umask. */
   createFile(name: string, mode: number): WritableFile;
   /** Opens for appending, creating when absent; never follows a link. */

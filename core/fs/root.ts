@@ -31,7 +31,15 @@ import {
   errnoName,
   EXDEV,
 } from "./errno.ts";
-import { checked, checkedValue, NativeBarrier, NativeWritableFile, readable, reportsSyncErrors } from "./files.ts";
+import {
+  checked,
+  checkedValue,
+  NativeBarrier,
+  NativeReadableFile,
+  NativeWritableFile,
+  readable,
+  reportsSyncErrors,
+} from "./files.ts";
 import { checkName, joinPath, linkOnPath, pathComponents, unsafeDirectory } from "./names.ts";
 import * as native from "./native.ts";
 import { AT_CWD, OPEN } from "./native.ts";
@@ -86,7 +94,7 @@ class Tree {
     this.#judges = !this.hasKacs && native.effectiveUser() === 0;
   }
 
-  /** Paths among `path` and its parents that were not judged yet, outermost first. */
+  /** Parents of `path` that were not judged yet, outermost first; the handle made for `path` judges itself. */
   unjudged(path: string): readonly string[] {
     if (!this.#judges || this.#judged.has(path)) return [];
     const paths: string[] = [];
@@ -94,7 +102,6 @@ class Tree {
       const parent = path.slice(0, end);
       if (!this.#judged.has(parent)) paths.push(parent);
     }
-    paths.push(path);
     return paths;
   }
 
@@ -248,9 +255,10 @@ class NativeDirectory implements Directory {
     }
   }
 
-  openFile(name: string): ReadableFile {
+  openFile(name: string, found?: FileStatus): ReadableFile {
     const descriptor = this.#openName(name, READ_FLAGS);
-    return readable(descriptor, joinPath(this.path, name));
+    const path = joinPath(this.path, name);
+    return found?.type === "file" ? new NativeReadableFile(descriptor, path) : readable(descriptor, path);
   }
 
   createFile(name: string, mode: number): WritableFile {
