@@ -1,8 +1,8 @@
 /** Which recorded configuration files an operator has edited; asked before a removal would delete them (T-RM-03). */
 import type { Database } from "../store/database.ts";
-import { readFiles } from "../store/installed.ts";
+import { readFilesBelow } from "../store/installed.ts";
 import type { RootDirectory } from "../system.ts";
-import { ContentReader, isConfigPath } from "../transaction/config_files.ts";
+import { CONFIG_PREFIXES, ContentReader } from "../transaction/config_files.ts";
 import type { ModifiedFile } from "./change_request.ts";
 
 /**
@@ -17,9 +17,10 @@ export function findModifiedFiles(
   const reader = new ContentReader();
   const found: ModifiedFile[] = [];
   for (const name of [...names].sort()) {
-    for (const file of readFiles(database, name)) {
-      if (file.type !== "file" || file.hash === undefined || !isConfigPath(file.path)) continue;
-      if (isEdited(root, reader, file.path, file.hash)) found.push({ package: name, path: file.path });
+    // Only what an edit of counts is read: of most packages nothing.
+    const files = CONFIG_PREFIXES.flatMap((prefix) => readFilesBelow(database, name, prefix.slice(0, -1)));
+    for (const { path, hash } of files) {
+      if (hash !== undefined && isEdited(root, reader, path, hash)) found.push({ package: name, path });
     }
   }
   return found;

@@ -11,7 +11,7 @@ import { isPackageName, type PackageName } from "../identity/package_name.ts";
 import { isSafePath } from "../identity/safe_path.ts";
 import { parseVersion, type Version } from "../identity/version.ts";
 import { corrupt, type Database, type Row, type SqlValue } from "./database.ts";
-import { booleanOf, integerOf, optionalIntegerOf, optionalTextOf, textOf, wordOf } from "./row.ts";
+import { booleanOf, type Column, integerOf, optionalIntegerOf, optionalTextOf, textOf, wordOf } from "./row.ts";
 
 export type InstallReason = "explicit" | "dependency";
 export type FileType = "file" | "dir" | "symlink";
@@ -188,7 +188,14 @@ export function readClaimingPackages(database: Database): readonly PackageName[]
 /** Paths of a package in byte order. */
 export function readFiles(database: Database, name: string): readonly InstalledFile[] {
   const sql = `SELECT ${FILE_COLUMNS} FROM package_file WHERE package_name = ? ORDER BY path`;
-  return database.statement(sql).all(name).map(fileOf);
+  return database.statement(sql, { positional: true }).all(name).map(fileOf);
+}
+
+/** Regular files of a package below a directory (`/etc`), in byte order. */
+export function readFilesBelow(database: Database, name: string, directory: string): readonly InstalledFile[] {
+  const sql = `SELECT ${FILE_COLUMNS} FROM package_file
+    WHERE package_name = ? AND path > ? AND path < ? AND type = 'file' ORDER BY path`;
+  return database.statement(sql, { positional: true }).all(name, ...rangeBelow(directory)).map(fileOf);
 }
 
 /** SHA-256 of every regular file of a package, by path. */
@@ -207,7 +214,7 @@ export function countFiles(database: Database, name: string): number {
 /** One path of a package; `undefined` when the package does not own it. */
 export function readFile(database: Database, name: string, path: string): InstalledFile | undefined {
   const sql = `SELECT ${FILE_COLUMNS} FROM package_file WHERE package_name = ? AND path = ?`;
-  const row = database.statement(sql).get(name, path);
+  const row = database.statement(sql, { positional: true }).get(name, path);
   return row === undefined ? undefined : fileOf(row);
 }
 
@@ -234,20 +241,25 @@ export function findOwnersLike(
 
 /** Some owned path strictly below a directory; `undefined` when there is none. */
 export function findPathBelow(database: Database, directory: string): string | undefined {
-  // "0" follows "/" in byte order, so the range holds exactly the paths that begin with `directory/`.
   const sql = "SELECT path FROM package_file WHERE path > ? AND path < ? ORDER BY path LIMIT 1";
-  const prefix = directory === "/" ? "" : directory;
-  const row = database.statement(sql).get(`${prefix}/`, `${prefix}0`);
+  const row = database.statement(sql).get(...rangeBelow(directory));
   return row === undefined ? undefined : pathOf(row, "path");
+}
+
+/** Both ends of the range of paths below a directory: "0" follows "/" in byte order. */
+function rangeBelow(directory: string): readonly [after: string, before: string] {
+  const prefix = directory === "/" ? "" : directory;
+  return [`${prefix}/`, `${prefix}0`];
 }
 
 /** Every kept-aside new default with its package (`diff`). */
 export function readNewDefaults(
   database: Database,
 ): readonly { readonly package: PackageName; readonly file: InstalledFile }[] {
-  const sql = `SELECT package_name, ${FILE_COLUMNS} FROM package_file
+  const sql = `SELECT ${FILE_COLUMNS}, package_name FROM package_file
     WHERE new_default_of IS NOT NULL ORDER BY new_default_of, package_name`;
-  return database.statement(sql).all().map((row) => ({ package: nameOf(row, "package_name"), file: fileOf(row) }));
+  const rows = database.statement(sql, { positional: true }).all();
+  return rows.map((row) => ({ package: nameOf(row, 7), file: fileOf(row) }));
 }
 
 /** Annotations, all or of one package, by package and tag. */
@@ -409,29 +421,28 @@ function listedOf(row: Row): ListedPackage {
   };
 }
 
+/** A positional row of `FILE_COLUMNS`. */
 function fileOf(row: Row): InstalledFile {
-  const newDefaultOf = optionalTextOf(row, "new_default_of");
-  if (newDefaultOf !== undefined && !isInstallPath(newDefaultOf)) throw corrupt(`path "${newDefaultOf}" is unsafe`);
   return {
-    path: pathOf(row, "path"),
-    type: wordOf(row, "type", FILE_TYPES),
-    sizeBytes: optionalIntegerOf(row, "size"),
-    hash: hashOf(row, "hash"),
-    target: optionalTextOf(row, "symlink_target"),
-    preservedHash: hashOf(row, "preserved_hash"),
-    newDefaultOf,
+    path: pathOf(row, 0),
+    type: wordOf(row, 1, FILE_TYPES),
+    sizeBytes: optionalIntegerOf(row, 2),
+    hash: hashOf(row, 3),
+    target: optionalTextOf(row, 4),
+    preservedHash: hashOf(row, 5),
+    newDefaultOf: row[6] === null ? undefined : pathOf(row, 6),
   };
 }
 
 /** A package name as stored. */
-export function nameOf(row: Row, column: string): PackageName {
+export function nameOf(row: Row, column: Column): PackageName {
   const text = textOf(row, column);
   if (!isPackageName(text)) throw corrupt(`"${text}" is no package name`);
   return text;
 }
 
 /** A version as stored. */
-export function versionOf(row: Row, column: string): Version {
+export function versionOf(row: Row, column: Column): Version {
   const text = textOf(row, column);
   try {
     return parseVersion(text);
@@ -441,21 +452,21 @@ export function versionOf(row: Row, column: string): Version {
 }
 
 /** An architecture as stored. */
-export function architectureOf(row: Row, column: string): Architecture {
+export function architectureOf(row: Row, column: Column): Architecture {
   const text = textOf(row, column);
   if (!isArchitecture(text)) throw corrupt(`"${text}" is no architecture`);
   return text;
 }
 
 /** A logical path as stored: absolute, and safe below its slash. */
-export function pathOf(row: Row, column: string): string {
+export function pathOf(row: Row, column: Column): string {
   const text = textOf(row, column);
   if (!isInstallPath(text)) throw corrupt(`path "${text}" is unsafe`);
   return text;
 }
 
 /** A SHA-256 as stored; `undefined` for NULL. */
-export function hashOf(row: Row, column: string): string | undefined {
+export function hashOf(row: Row, column: Column): string | undefined {
   const text = optionalTextOf(row, column);
   if (text !== undefined && !HASH_REGEXP.test(text)) throw corrupt(`"${text}" is no SHA-256`);
   return text;

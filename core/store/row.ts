@@ -4,61 +4,64 @@
  */
 import { corrupt, type Row } from "./database.ts";
 
-function unexpected(column: string): never {
+function unexpected(column: Column): never {
   throw corrupt(`column "${column}" holds a value of another type`);
 }
 
+/** Name of a column, or its position in a positional row. */
+export type Column = string | number;
+
 /** A text that is always there. */
-export function textOf(row: Row, column: string): string {
+export function textOf(row: Row, column: Column): string {
   const value = row[column];
   return typeof value === "string" ? value : unexpected(column);
 }
 
 /** A text, or `undefined` for NULL. */
-export function optionalTextOf(row: Row, column: string): string | undefined {
+export function optionalTextOf(row: Row, column: Column): string | undefined {
   const value = row[column];
   if (value === null) return undefined;
   return typeof value === "string" ? value : unexpected(column);
 }
 
 /** A number that is always there. */
-export function integerOf(row: Row, column: string): number {
+export function integerOf(row: Row, column: Column): number {
   const value = row[column];
   return typeof value === "number" ? value : unexpected(column);
 }
 
 /** A number, or `undefined` for NULL. */
-export function optionalIntegerOf(row: Row, column: string): number | undefined {
+export function optionalIntegerOf(row: Row, column: Column): number | undefined {
   const value = row[column];
   if (value === null) return undefined;
   return typeof value === "number" ? value : unexpected(column);
 }
 
 /** An integer read with `bigints`, or `undefined` for NULL. */
-export function optionalBigintOf(row: Row, column: string): bigint | undefined {
+export function optionalBigintOf(row: Row, column: Column): bigint | undefined {
   const value = row[column];
   if (value === null) return undefined;
   return typeof value === "bigint" ? value : unexpected(column);
 }
 
 /** 0 or 1. */
-export function booleanOf(row: Row, column: string): boolean {
+export function booleanOf(row: Row, column: Column): boolean {
   return integerOf(row, column) === 1;
 }
 
 /** Bytes that are always there. */
-export function bytesOf(row: Row, column: string): Uint8Array {
+export function bytesOf(row: Row, column: Column): Uint8Array {
   const value = row[column];
   return value instanceof Uint8Array ? value : unexpected(column);
 }
 
 /** Bytes, or `undefined` for NULL. */
-export function optionalBytesOf(row: Row, column: string): Uint8Array | undefined {
+export function optionalBytesOf(row: Row, column: Column): Uint8Array | undefined {
   return row[column] === null ? undefined : bytesOf(row, column);
 }
 
 /** One of a closed list of words. */
-export function wordOf<Word extends string>(row: Row, column: string, words: readonly Word[]): Word {
+export function wordOf<Word extends string>(row: Row, column: Column, words: readonly Word[]): Word {
   const value = row[column];
   return words.find((word) => word === value) ?? unexpected(column);
 }

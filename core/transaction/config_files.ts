@@ -6,7 +6,7 @@ import { createSha256 } from "../format/hash.ts";
 import type { Directory, FileStatus } from "../system.ts";
 
 /** Below these, recorded regular files are compared before they are replaced or removed; a later layout adds one. */
-const CONFIG_PREFIXES: readonly string[] = ["/etc/"];
+export const CONFIG_PREFIXES: readonly string[] = ["/etc/"];
 
 const BUFFER_BYTES = 256 * 1024;
 

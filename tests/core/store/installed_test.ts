@@ -14,6 +14,7 @@ import {
   readAnnotations,
   readFile,
   readFiles,
+  readFilesBelow,
   readInstalledPackage,
   readInstalledPackages,
   readManifestText,
@@ -157,6 +158,23 @@ Deno.test("findPathBelow() finds what lies inside a directory and not beside it"
   assert.equal(findPathBelow(database, "/usr/lib"), "/usr/lib/y");
   assert.equal(findPathBelow(database, "/usr/li"), undefined);
   assert.equal(findPathBelow(database, "/"), "/usr/lib-x");
+});
+
+Deno.test("readFilesBelow() gives the regular files of one package inside a directory, in byte order", () => {
+  using fixture = openStateFixture();
+  const database = createDatabase(fixture);
+  for (const name of ["aa", "bb"]) insertPackage(database, packageRecord(name));
+  insertFiles(database, "aa", [
+    { ...fileRow("/etc"), type: "dir", sizeBytes: undefined, hash: undefined },
+    fileRow("/etc/b"),
+    fileRow("/etc/a/c"),
+    fileRow("/etc-x"),
+    fileRow("/etc0"),
+    { ...fileRow("/etc/link"), type: "symlink", sizeBytes: undefined, hash: undefined, target: "b" },
+  ]);
+  insertFiles(database, "bb", [fileRow("/etc/other")]);
+  assert.deepEqual(readFilesBelow(database, "aa", "/etc"), [fileRow("/etc/a/c"), fileRow("/etc/b")]);
+  assert.deepEqual(readFilesBelow(database, "aa", "/usr"), []);
 });
 
 Deno.test("T-DB-19: packages are found by the names they relate to", () => {
