@@ -4,7 +4,7 @@
  * paths lie in it, because rows come in path order.
  */
 import { PeipkgError, SystemCallError } from "../errors.ts";
-import { createSha256 } from "../format/hash.ts";
+import { createSha256, sha256Hex } from "../format/hash.ts";
 import { compareBytes } from "../identity/safe_path.ts";
 import type { Database } from "../store/database.ts";
 import { type InstalledFile, readFiles, readInstalledPackages } from "../store/installed.ts";
@@ -116,6 +116,9 @@ function compareProblems(a: VerifyProblem, b: VerifyProblem): number {
 /** Why an object could not be looked at. */
 type Obstacle = "missing" | "unreadable";
 
+/** How an object differs from what is recorded. */
+type Difference = Pick<VerifyProblem, "kind" | "expected" | "actual">;
+
 /** Looks at objects one after the other, keeping the buffer and the directory of the last one. */
 class Inspector implements Disposable {
   readonly #workspace: Workspace;
@@ -148,13 +151,17 @@ class Inspector implements Disposable {
       }
       session.signal.throwIfAborted();
       this.checked++;
-      const problem = this.#checkFile(name, file);
-      if (problem !== undefined) problems.push(problem);
+      const { path, type } = file;
+      const difference = this.#look(path, (directory, base) => this.#compareFile(directory, base, name, file));
+      if (difference !== undefined) problems.push({ package: name, path, object: type, ...difference });
     }
     for (const link of links) {
       this.checked++;
-      const problem = this.#checkClaimLink(name, link);
-      if (problem !== undefined) problems.push(problem);
+      const { path } = link;
+      const expected = relativeTarget(path, link.target);
+      const difference = this.#look(path, (directory, base) => compareLink(directory, base, expected));
+      if (difference === undefined || (difference.kind === "missing" && link.isVolatile)) continue; // C-VOL-01
+      problems.push({ package: name, path, object: "claim-link", expected, ...difference });
     }
     return problems;
   }
@@ -179,79 +186,61 @@ class Inspector implements Disposable {
     this.#directoryPath = undefined;
   }
 
-  #checkFile(name: string, file: InstalledFile): VerifyProblem | undefined {
-    const { path, type } = file;
-    const status = this.#statusOf(path);
-    const found = (kind: VerifyKind, expected?: string, actual?: string): VerifyProblem => ({
-      package: name,
-      path,
-      kind,
-      object: type,
-      ...(expected === undefined ? {} : { expected }),
-      ...(actual === undefined ? {} : { actual }),
-    });
-    if (typeof status === "string") return found(status);
-    if (status.type !== type) return found("type", undefined, status.type); // T-VRFY-01, T-VRFY-02, T-VRFY-03
-    if (type === "dir" || this.#presenceOnly) return undefined;
-    if (type === "symlink") {
-      const target = this.#readLink(path);
-      if (target === undefined) return found("unreadable");
-      return target === file.target ? undefined : found("target", file.target, target);
+  /** Compares one object; a refused call is a finding, and the check goes on (T-VRFY-09). */
+  #look(
+    path: string,
+    compare: (directory: Directory, base: string) => Difference | undefined,
+  ): Difference | undefined {
+    const directory = this.#parentOf(path);
+    if (typeof directory === "string") return { kind: directory };
+    try {
+      return compare(directory, baseName(path));
+    } catch (error) {
+      if (error instanceof SystemCallError) return { kind: "unreadable" };
+      throw error;
     }
-    this.#warnOfMode(name, path, status);
-    if (status.sizeBytes !== file.sizeBytes) return found("modified", file.hash);
-    const hash = this.#hash(path, status.sizeBytes);
-    if (hash === undefined) return found("unreadable");
-    return hash === file.hash ? undefined : found("modified", file.hash, hash);
   }
 
-  /** T-VRFY-04 */
-  #checkClaimLink(holder: string, link: ClaimLink): VerifyProblem | undefined {
-    const { path } = link;
-    const expected = relativeTarget(path, link.target);
-    const status = this.#statusOf(path);
-    const found = { package: holder, path, object: "claim-link", expected } as const;
-    if (status === "missing") return link.isVolatile ? undefined : { ...found, kind: "missing" }; // C-VOL-01
-    if (status === "unreadable") return { ...found, kind: "unreadable" };
-    if (status.type !== "symlink") return { ...found, kind: "type", actual: status.type };
-    const actual = this.#readLink(path);
-    if (actual === undefined) return { ...found, kind: "unreadable" };
-    return actual === expected ? undefined : { ...found, kind: "target", actual };
+  #compareFile(directory: Directory, base: string, owner: string, file: InstalledFile): Difference | undefined {
+    const { type, hash } = file;
+    const status = directory.status(base);
+    if (status === undefined) return { kind: "missing" };
+    if (status.type !== type) return { kind: "type", actual: status.type }; // T-VRFY-01, T-VRFY-02, T-VRFY-03
+    if (type === "dir" || this.#presenceOnly) return undefined;
+    if (type === "symlink") {
+      const target = directory.readLink(base);
+      if (target === file.target) return undefined;
+      return { kind: "target", actual: target, ...(file.target === undefined ? {} : { expected: file.target }) };
+    }
+    this.#warnOfMode(owner, file.path, status);
+    const expected = hash === undefined ? {} : { expected: hash };
+    if (status.sizeBytes !== file.sizeBytes) return { kind: "modified", ...expected };
+    const actual = this.#hash(directory, base, status);
+    return actual === hash ? undefined : { kind: "modified", ...expected, actual };
   }
 
   /** T-VRFY-08 */
   #warnOfMode(name: string, path: string, status: FileStatus): void {
-    if (this.#root.hasKacs || (status.mode & (WRITABLE_BY_OTHERS | SET_ID_BITS)) === 0) return;
+    if ((status.mode & (WRITABLE_BY_OTHERS | SET_ID_BITS)) === 0 || this.#root.hasKacs) return;
     const found = (status.mode & WRITABLE_BY_OTHERS) !== 0 ? "is writable by others" : "has a set-id bit";
     this.#workspace.warn({ rule: "W_FILE_MODE", text: `${path} of ${name} ${found}` });
   }
 
-  #statusOf(path: string): FileStatus | Obstacle {
-    const directory = this.#parentOf(path);
-    if (typeof directory === "string") return directory;
-    return attempt(() => directory.status(baseName(path)) ?? "missing") ?? "unreadable";
-  }
-
-  #readLink(path: string): string | undefined {
-    const directory = this.#parentOf(path);
-    return typeof directory === "string" ? undefined : attempt(() => directory.readLink(baseName(path)));
-  }
-
-  /** @returns `undefined` when it cannot be read to its recorded end. */
-  #hash(path: string, sizeBytes: number): string | undefined {
-    const directory = this.#parentOf(path);
-    if (typeof directory === "string") return undefined;
-    return attempt(() => {
-      using file = directory.openFile(baseName(path));
-      const hash = createSha256();
-      for (let offset = 0; offset < sizeBytes;) {
-        const count = file.readAt(this.#buffer, offset);
-        if (count === 0) break; // cut short while we read: the hash will differ
-        hash.update(this.#buffer.subarray(0, count));
-        offset += count;
-      }
-      return hash.hex();
-    });
+  #hash(directory: Directory, base: string, status: FileStatus): string {
+    using file = directory.openFile(base, status);
+    const { sizeBytes } = status;
+    // Most files fit the buffer: one read, and their hash in one call.
+    const first = file.readAt(this.#buffer, 0);
+    if (first >= sizeBytes || first === 0) return sha256Hex(this.#buffer.subarray(0, first));
+    const hash = createSha256();
+    hash.update(this.#buffer.subarray(0, first));
+    for (let offset = first; offset < sizeBytes;) {
+      const count = file.readAt(this.#buffer, offset);
+      if (count === 0) break; // cut short while we read: the hash will differ
+      hash.update(this.#buffer.subarray(0, count));
+      offset += count;
+    }
+    return hash.hex();
   }
 
   #hasOtherDescriptor({ package: name, path, descriptor }: SdOverride): boolean {
@@ -272,8 +261,10 @@ class Inspector implements Disposable {
 
   /** The directory a path lies in; a link on the way counts as absence, because links are not followed (T-VRFY-09). */
   #parentOf(path: string): Directory | Obstacle {
-    const parent = path.slice(0, path.lastIndexOf("/")) || "/";
-    if (parent === this.#directoryPath) return this.#directory;
+    const end = path.lastIndexOf("/");
+    // Asked without making the text: consecutive paths mostly share their directory.
+    if (this.#directoryPath?.length === end && path.startsWith(this.#directoryPath)) return this.#directory;
+    const parent = path.slice(0, end) || "/";
     this[Symbol.dispose]();
     this.#directory = openParent(this.#root, parent);
     this.#directoryPath = parent;
@@ -291,14 +282,13 @@ function openParent(root: RootDirectory, path: string): Directory | Obstacle {
   }
 }
 
-/** Runs a look at one object; a refused call gives `undefined` instead of ending the whole check. */
-function attempt<Result>(look: () => Result): Result | undefined {
-  try {
-    return look();
-  } catch (error) {
-    if (error instanceof SystemCallError) return undefined;
-    throw error;
-  }
+/** T-VRFY-04 */
+function compareLink(directory: Directory, base: string, expected: string): Difference | undefined {
+  const status = directory.status(base);
+  if (status === undefined) return { kind: "missing" };
+  if (status.type !== "symlink") return { kind: "type", actual: status.type };
+  const actual = directory.readLink(base);
+  return actual === expected ? undefined : { kind: "target", actual };
 }
 
 function baseName(path: string): string {
