@@ -30,7 +30,7 @@ export function runInBatches(
   };
   for (const row of rows) {
     place ||= `(${row.map(() => "?").join(", ")})`;
-    values.push(...row);
+    for (const value of row) values.push(value);
     if (++count === ROWS_PER_STATEMENT) flush();
   }
   if (count > 0) flush();

@@ -8,7 +8,7 @@
  */
 import { runInBatches } from "./batch.ts";
 import type { Database, Row } from "./database.ts";
-import { fileRows, stagedRows } from "./journal_rows.ts";
+import { directoryRows, fileRows, removalRows, stagedRows } from "./journal_rows.ts";
 import { booleanOf, bytesOf, integerOf, optionalBigintOf, optionalTextOf, textOf, wordOf } from "./row.ts";
 
 /** Meaning of the journal rows this program writes (T-SCHEMA-01). */
@@ -179,16 +179,23 @@ export function insertFiles(database: Database, id: number, files: readonly Jour
        VALUES ${places}`,
     fileRows(id, files),
   );
+  // Removals have half the columns, and a value not passed costs nothing.
+  runInBatches(
+    database,
+    (places) =>
+      `INSERT INTO txn_file (txn_id, seq, op_seq, final_path, action, backup_path, keep_backup, old_type, old_ino,
+                             old_size, old_mtime, old_target)
+       VALUES ${places}`,
+    removalRows(id, files),
+  );
 }
 
 export function insertDirectories(database: Database, id: number, directories: readonly JournalDirectory[]): void {
-  const statement = database.statement(
-    "INSERT INTO txn_dir (txn_id, seq, path, action, old_sd, new_sd) VALUES (?, ?, ?, ?, ?, ?)",
+  runInBatches(
+    database,
+    (places) => `INSERT INTO txn_dir (txn_id, seq, path, action, old_sd, new_sd) VALUES ${places}`,
+    directoryRows(id, directories),
   );
-  directories.forEach((row, sequence) => {
-    const [old, descriptor] = row.action === "set-sd" ? [row.old, row.descriptor] : [null, null];
-    statement.run(id, sequence, row.path, row.action, old, descriptor);
-  });
 }
 
 export function insertAuthorisations(

@@ -151,7 +151,7 @@ function finishPreparation(
   const id = nextTransactionId(database);
   const hasRetained = (): boolean =>
     prunableTransactions(database).some((entry) => retainedPaths(database, entry.id).length > 0);
-  sequenceChanges(diff.changes, pool, id, (path) => scope.arrivals.has(path));
+  sequenceChanges(diff.changes, pool, id, (path) => scope.arrivals.size > 0 && scope.arrivals.has(path));
   for (const warning of requireSpace(pool, input.state.directory, diff.changes, hasRetained)) diff.warn(warning);
   for (const warning of foreignOwners(root.foreignDirectories)) diff.warn(warning);
   const due = dueEffects(scope, diff.changes, declaredByRemoved(input, scope));

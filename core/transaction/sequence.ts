@@ -3,16 +3,7 @@ import { compareBytes } from "../identity/safe_path.ts";
 import type { Directory } from "../system.ts";
 import type { DirectoryPool } from "./directories.ts";
 import type { ChangeSet, FileOperation } from "./file_operation.ts";
-import {
-  backupSuffix,
-  baseName,
-  childPath,
-  freeSiblingName,
-  isCut,
-  parentPath,
-  siblingName,
-  stagedSuffix,
-} from "./names.ts";
+import { backupSuffix, baseName, childPath, freeSiblingName, isCut, parentPath, stagedSuffix } from "./names.ts";
 
 /** New things appear before what may need them, old things leave last (T-COMMIT-20). */
 function classOf(change: FileOperation): number {
@@ -89,22 +80,25 @@ class SiblingNames {
     const parent = parentPath(path);
     const base = baseName(path);
     const directory = this.pool.open(parent);
-    const plain = siblingName(base, suffix);
     if (parent !== this.#parent) {
       this.#parent = parent;
       this.#temporary = (this.counts.get(parent) ?? 0) < LIST_FROM ? undefined : temporaryNames(directory);
     }
     const temporary = this.#temporary;
-    const isTaken = (name: string): boolean =>
-      (temporary === undefined ? directory?.status(name) !== undefined : temporary.has(name)) ||
-      this.isPayload(childPath(parent, name)) ||
-      this.#cut.has(childPath(parent, name));
-    if (!isCut(base, suffix)) {
-      return childPath(parent, isTaken(plain) ? freeSiblingName(base, suffix, isTaken) : plain);
+    const isOnDisk = (name: string): boolean =>
+      temporary === undefined ? directory?.status(name) !== undefined : temporary.has(name);
+    const isTaken = (name: string): boolean => {
+      const place = childPath(parent, name);
+      return isOnDisk(name) || this.isPayload(place) || this.#cut.has(place);
+    };
+    if (isCut(base, suffix)) {
+      const place = childPath(parent, freeSiblingName(base, suffix, isTaken));
+      this.#cut.add(place);
+      return place;
     }
-    const path255 = childPath(parent, freeSiblingName(base, suffix, isTaken));
-    this.#cut.add(path255);
-    return path255;
+    const plain = path + suffix;
+    const isFree = !isOnDisk(base + suffix) && !this.isPayload(plain) && !this.#cut.has(plain);
+    return isFree ? plain : childPath(parent, freeSiblingName(base, suffix, isTaken));
   }
 }
 
