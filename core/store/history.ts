@@ -175,7 +175,43 @@ export interface RetainedPlace {
   readonly place: string | undefined;
 }
 
-/** Records where displaced content is kept (T-RETAIN-04, T-RETAIN-05). */
+/** A stretch of a transaction's journal whose displaced files are kept in one area (`state:retained/12`). */
+export interface RetainedRun {
+  readonly area: string;
+  /** First and last `txn_file.seq`. */
+  readonly first: number;
+  readonly last: number;
+}
+
+/** Stretches one statement takes: it looks at every prior row once, however many there are. */
+const RUNS_PER_STATEMENT = 32;
+
+/**
+ * Records that displaced files and links are kept under their numbers (T-CLEAN-03), without a value per file crossing
+ * the driver.
+ */
+export function setRetainedRuns(database: Database, id: number, runs: readonly RetainedRun[]): void {
+  for (let start = 0; start < runs.length; start += RUNS_PER_STATEMENT) {
+    const some = runs.slice(start, start + RUNS_PER_STATEMENT);
+    // The plus signs keep the planner from reading the journal first: prior rows are not found by path alone.
+    database.statement(
+      `UPDATE prior_file SET retained_path = CASE ${
+        "WHEN f.seq BETWEEN ? AND ? THEN ? ".repeat(some.length)
+      } END || f.seq
+       FROM txn_file AS f
+       WHERE prior_file.txn_id = ? AND prior_file.type <> 'dir'
+         AND f.txn_id = +prior_file.txn_id AND f.final_path = +prior_file.path
+         AND f.backup_path IS NOT NULL AND f.keep_backup = 0 AND f.old_type <> 'dir'
+         AND (${some.map(() => "+f.seq BETWEEN ? AND ?").join(" OR ")})`,
+    ).run(
+      ...some.flatMap(({ first, last, area }) => [first, last, `${area}/`]),
+      id,
+      ...some.flatMap(({ first, last }) => [first, last]),
+    );
+  }
+}
+
+/** Records where displaced content is kept, one by one (T-RETAIN-04, T-RETAIN-05). */
 export function setRetainedPaths(database: Database, id: number, places: Iterable<RetainedPlace>): void {
   runInBatches(
     database,

@@ -123,9 +123,10 @@ export function deleteSdOverride(database: Database, name: string, path: string)
   database.statement("DELETE FROM sd_override WHERE package_name = ? AND path = ?").run(name, path);
 }
 
-/** Forgets every descriptor of an object that is gone (T-CLEAN-06). */
-export function deleteSdOverridesAt(database: Database, path: string): void {
-  database.statement("DELETE FROM sd_override WHERE path = ?").run(path);
+/** Forgets every descriptor of objects that are gone (T-CLEAN-06). */
+export function deleteSdOverridesAt(database: Database, paths: readonly string[]): void {
+  const statement = database.statement("DELETE FROM sd_override WHERE path = ?");
+  for (const path of paths) statement.run(path);
 }
 
 function linkOf(row: Row): ClaimLink {

@@ -14,6 +14,8 @@ export class Durability implements Disposable {
   readonly #touched = new Set<string>();
   /** File systems changed since the last `settle()`. */
   readonly #dirty = new Set<bigint>();
+  /** Noted last: changes come directory by directory. */
+  #last: Directory | undefined;
 
   constructor(readonly pool: DirectoryPool) {}
 
@@ -32,6 +34,8 @@ export class Durability implements Disposable {
 
   /** Notes that a directory gained, lost or changed an entry. */
   touch(directory: Directory): void {
+    if (directory === this.#last) return;
+    this.#last = directory;
     this.#dirty.add(directory.device);
     if (this.#barriers.get(directory.device) === undefined) this.#touched.add(directory.path);
   }
@@ -55,6 +59,7 @@ export class Durability implements Disposable {
     } finally {
       this.#dirty.clear();
       this.#touched.clear();
+      this.#last = undefined;
     }
   }
 

@@ -8,9 +8,16 @@
  */
 import type { Warning } from "../errors.ts";
 import type { Database } from "../store/database.ts";
-import { priorOwners, readTransaction, type RetainedPlace, setRetainedPaths } from "../store/history.ts";
-import { readOwners } from "../store/installed.ts";
+import {
+  priorOwners,
+  readTransaction,
+  type RetainedPlace,
+  type RetainedRun,
+  setRetainedPaths,
+  setRetainedRuns,
+} from "../store/history.ts";
 import { type JournalDirectory, type JournalFile, recordDisplaced } from "../store/journal.ts";
+import { readOwnersOf } from "../store/ownership.ts";
 import { deleteSdOverridesAt } from "../store/roles.ts";
 import type { Directory } from "../system.ts";
 import type { PathRules } from "./collision.ts";
@@ -20,7 +27,7 @@ import { describeFailure, hasErrno } from "./failures.ts";
 import { baseName, isBelow, parentPath } from "./names.ts";
 import { removeTree } from "./objects.ts";
 import { consumeRetained } from "./retention.ts";
-import { makeRetained, type RetainedObject, retainedPlace } from "./retained.ts";
+import { makeRetained, retainedArea, type RetainedObject } from "./retained.ts";
 
 export interface HousekeepingContext {
   readonly database: Database;
@@ -42,8 +49,9 @@ export interface HousekeepingResult {
 /** What becomes of one backup. */
 interface Fate {
   readonly file: JournalFile;
-  /** `undefined`: deleted; equal to the backup's own path: it stays there. */
-  readonly place: string | undefined;
+  readonly backupPath: string;
+  /** Where it is kept under its number; `"here"`: it stays where it is; `undefined`: it is deleted. */
+  readonly area: string | "here" | undefined;
 }
 
 /**
@@ -85,9 +93,12 @@ class Tidying implements Disposable {
   readonly #displaced = new Map<string, string>();
   readonly #durability: Durability;
   #isComplete = true;
-  #lost = 0;
+  /** Backups that could not be kept. */
+  readonly #lost: JournalFile[] = [];
+  /** The area of the directory asked about last. */
+  #area: { readonly directory: Directory; readonly area: string } | undefined;
   /** The retained directory used last: a transaction has one per file system. */
-  #retained: { readonly parent: string; readonly object: RetainedObject } | undefined;
+  #retained: { readonly area: string; readonly object: RetainedObject } | undefined;
 
   /** @param isRepeat An earlier run may have done part of this. */
   constructor(readonly context: HousekeepingContext, readonly id: number, readonly isRepeat: boolean) {
@@ -110,34 +121,37 @@ class Tidying implements Disposable {
       return; // T-CLEAN-03: nothing moves before its place is recorded
     }
     for (const fate of fates) this.#attempt(fate.file.path, () => this.#carryOut(fate));
-    if (this.#lost > 0) {
-      this.#warnings.push({
-        rule: "W_BACKUP_NOT_RETAINED",
-        text: `${this.#lost} ${this.#lost === 1 ? "backup" : "backups"} could not be kept; undo needs the archive`,
-      });
-    }
+    if (this.#lost.length > 0) this.#attempt("the database", () => this.#forgetLost());
   }
 
   /** T-CLEAN-06 */
   reclaim(directories: readonly JournalDirectory[]): void {
-    for (const { path, action } of directories) {
-      if (action !== "reclaim") continue;
-      this.#attempt(path, () => {
-        if (readOwners(this.context.database, path).length > 0) return;
-        const parent = this.context.pool.open(parentPath(path));
-        const found = parent?.status(baseName(path));
-        if (found === undefined) deleteSdOverridesAt(this.context.database, path); // removed by an earlier run
-        if (parent === undefined || found?.type !== "dir") return;
-        this.#durability.prepare(parent);
-        try {
-          parent.removeDirectory(baseName(path));
-          this.#durability.touch(parent);
-          deleteSdOverridesAt(this.context.database, path);
-        } catch (error) {
-          if (!hasErrno(error, "ENOENT", "ENOTEMPTY", "EEXIST", "ENOTDIR", "EBUSY")) throw error;
-        }
-      });
+    const { database } = this.context;
+    const paths = directories.filter(({ action }) => action === "reclaim").map(({ path }) => path);
+    if (paths.length === 0) return;
+    this.#attempt("directories", () => {
+      const owners = readOwnersOf(database, paths);
+      const gone: string[] = [];
+      for (const path of paths) {
+        if (!owners.has(path)) this.#attempt(path, () => this.#removeEmpty(path) && gone.push(path));
+      }
+      database.write(() => deleteSdOverridesAt(database, gone));
+    });
+  }
+
+  /** @returns Whether the directory is gone, now or since an earlier run. */
+  #removeEmpty(path: string): boolean {
+    const parent = this.context.pool.open(parentPath(path));
+    if (parent === undefined) return true;
+    this.#durability.prepare(parent);
+    try {
+      parent.removeDirectory(baseName(path));
+    } catch (error) {
+      if (!hasErrno(error, "ENOENT", "ENOTEMPTY", "EEXIST", "ENOTDIR", "EBUSY")) throw error;
+      return hasErrno(error, "ENOENT");
     }
+    this.#durability.touch(parent);
+    return true;
   }
 
   /** T-UNDO-06: an undo uses up what it put back. */
@@ -162,98 +176,127 @@ class Tidying implements Disposable {
   }
 
   #decideFates(files: readonly JournalFile[]): readonly Fate[] {
-    const { pool, state, rules, retains } = this.context;
+    const { pool, rules, retains } = this.context;
     const fates: Fate[] = [];
     for (const file of files) {
-      const { backupPath } = file;
+      const { backupPath, keepBackup } = file;
       if (backupPath === undefined) continue;
       this.#attempt(file.path, () => {
         const directory = pool.open(parentPath(file.path));
         if (directory === undefined) return;
-        const staysHere = file.keepBackup && !rules.isScanned(file.path);
-        const isKept = file.keepBackup || retains;
-        const place = staysHere
-          ? backupPath
-          : isKept
-          ? retainedPlace(state, pool, directory, this.id, file.sequence)
-          : undefined;
-        fates.push({ file, place });
+        const staysHere = keepBackup && !rules.isScanned(file.path);
+        const area = staysHere ? "here" : keepBackup || retains ? this.#areaOf(directory) : undefined;
+        fates.push({ file, backupPath, area });
       });
     }
     return fates;
   }
 
+  #areaOf(directory: Directory): string {
+    if (this.#area?.directory === directory) return this.#area.area;
+    const area = retainedArea(this.context.state, this.context.pool, directory, this.id);
+    this.#area = { directory, area };
+    return area;
+  }
+
   #recordPlaces(fates: readonly Fate[]): void {
     const { database } = this.context;
-    const wanted = fates.filter(({ place }) => place !== undefined);
-    if (wanted.length === 0) return;
-    const owners = priorOwners(database, this.id);
-    database.write(() => {
-      const places: RetainedPlace[] = [];
-      for (const { file, place } of wanted) {
-        if (place === undefined) continue;
-        if (file.keepBackup) recordDisplaced(database, this.id, file.path, place);
-        else places.push(...retainedPlaces(owners, file, place));
+    const displaced: Fate[] = [];
+    const trees: Fate[] = [];
+    const runs: { -readonly [Key in keyof RetainedRun]: RetainedRun[Key] }[] = [];
+    for (const fate of fates) {
+      const { file: { sequence, keepBackup, oldType }, area } = fate;
+      if (area === undefined) continue;
+      if (keepBackup) displaced.push(fate);
+      else if (oldType === "dir") trees.push(fate);
+      else {
+        const run = runs.at(-1);
+        if (run?.area === area && run.last === sequence - 1) run.last = sequence;
+        else runs.push({ area, first: sequence, last: sequence });
       }
-      setRetainedPaths(database, this.id, places);
+    }
+    if (displaced.length + trees.length + runs.length === 0) return;
+    database.write(() => {
+      for (const fate of displaced) recordDisplaced(database, this.id, fate.file.path, placeOf(fate));
+      setRetainedRuns(database, this.id, runs);
+      if (trees.length === 0) return;
+      const owners = priorOwners(database, this.id);
+      setRetainedPaths(database, this.id, trees.flatMap((fate) => retainedPlaces(owners, fate.file, placeOf(fate))));
     });
   }
 
-  #carryOut({ file, place }: Fate): void {
-    const { pool } = this.context;
-    const backup = file.backupPath ?? "";
-    if (place === backup) {
-      this.#displaced.set(file.path, backup);
+  #carryOut(fate: Fate): void {
+    const { file, backupPath, area } = fate;
+    if (area === "here") {
+      this.#displaced.set(file.path, backupPath);
       return;
     }
-    const directory = pool.open(parentPath(backup));
+    const directory = this.context.pool.open(parentPath(backupPath));
     if (directory === undefined) return;
-    if (place === undefined) return this.#delete(backup);
-    if (file.keepBackup) this.#displaced.set(file.path, place);
+    const backup = baseName(backupPath);
+    if (area === undefined) return this.#drop(directory, backup, file.oldType);
+    if (file.keepBackup) this.#displaced.set(file.path, placeOf(fate));
     try {
-      const target = this.#openRetained(place);
+      const target = this.#openRetained(fate).directory;
+      const number = String(file.sequence);
       this.#durability.prepare(directory);
-      this.#durability.prepare(target.directory);
-      if (this.isRepeat && isSameObject(directory, baseName(backup), target.directory, placeName(place))) {
+      this.#durability.prepare(target);
+      if (this.isRepeat && isSameObject(directory, backup, target, number)) {
         // A power cut kept both names of the move: renaming one over the other would do nothing.
-        directory.unlink(baseName(backup));
-      } else directory.rename(baseName(backup), target.directory, placeName(place));
+        directory.unlink(backup);
+      } else directory.rename(backup, target, number);
       this.#durability.touch(directory);
       // Not by its path: the state directory may lie outside the root.
-      if (this.#durability.needsFileSync(target.directory)) target.directory.sync();
-      else this.#durability.touch(target.directory);
+      if (this.#durability.needsFileSync(target)) target.sync();
+      else this.#durability.touch(target);
     } catch (error) {
       if (hasErrno(error, "ENOENT")) return; // moved by an earlier run
       if (file.keepBackup) {
         // The operator's object stays where it is rather than being lost.
-        this.#displaced.set(file.path, backup);
-        this.context.database.write(() => recordDisplaced(this.context.database, this.id, file.path, backup));
+        this.#displaced.set(file.path, backupPath);
+        this.context.database.write(() => recordDisplaced(this.context.database, this.id, file.path, backupPath));
         return;
       }
-      this.#delete(backup);
-      this.#lost++;
-      const { database } = this.context;
-      const places = retainedPlaces(priorOwners(database, this.id), file, undefined);
-      database.write(() => setRetainedPaths(database, this.id, places)); // T-RETAIN-04
+      this.#drop(directory, backup, file.oldType);
+      this.#lost.push(file);
     }
   }
 
-  #openRetained(place: string): RetainedObject {
-    const parent = parentPath(place);
-    if (this.#retained?.parent === parent) return this.#retained.object;
+  /** T-RETAIN-04; until it is written, the places name files that are missing, which count as dropped. */
+  #forgetLost(): void {
+    const { database } = this.context;
+    const count = this.#lost.length;
+    this.#warnings.push({
+      rule: "W_BACKUP_NOT_RETAINED",
+      text: `${count} ${count === 1 ? "backup" : "backups"} could not be kept; undo needs the archive`,
+    });
+    const owners = priorOwners(database, this.id);
+    const places = this.#lost.flatMap((file) => retainedPlaces(owners, file, undefined));
+    database.write(() => setRetainedPaths(database, this.id, places));
+  }
+
+  #openRetained(fate: Fate): RetainedObject {
+    const area = fate.area ?? "";
+    if (this.#retained?.area === area) return this.#retained.object;
     this.#retained?.object[Symbol.dispose]();
     this.#retained = undefined;
-    const object = makeRetained(this.context.state, this.context.pool, place);
-    this.#retained = { parent, object };
+    const object = makeRetained(this.context.state, this.context.pool, placeOf(fate));
+    this.#retained = { area, object };
     return object;
   }
 
   #delete(path: string): void {
     const directory = this.context.pool.open(parentPath(path));
-    const found = directory?.status(baseName(path));
-    if (directory === undefined || found === undefined) return;
+    if (directory !== undefined) this.#drop(directory, baseName(path), "file");
+  }
+
+  /** Deletes an object; told what it most probably is, so that the usual one goes without a look at it. */
+  #drop(directory: Directory, name: string, type: JournalFile["oldType"]): void {
     this.#durability.prepare(directory);
-    removeTree(directory, baseName(path), found.type);
+    if (type === "dir" || !unlinkFile(directory, name)) {
+      const found = directory.status(name);
+      if (found !== undefined) removeTree(directory, name, found.type);
+    }
     this.#durability.touch(directory);
   }
 
@@ -272,6 +315,17 @@ class Tidying implements Disposable {
       text: `clearing up after transaction ${this.id} is not finished: ${path}: ${describeFailure(error)}`,
     });
   }
+}
+
+/** @returns false for a directory; a file that is gone already is fine. */
+function unlinkFile(directory: Directory, name: string): boolean {
+  try {
+    directory.unlink(name);
+  } catch (error) {
+    if (hasErrno(error, "EISDIR")) return false;
+    if (!hasErrno(error, "ENOENT")) throw error;
+  }
+  return true;
 }
 
 function isSameObject(directory: Directory, name: string, other: Directory, otherName: string): boolean {
@@ -300,7 +354,7 @@ function retainedPlaces(
   return places;
 }
 
-/** Last component of a recorded place. */
-function placeName(place: string): string {
-  return place.slice(place.lastIndexOf("/") + 1);
+/** Recorded place of an object that is kept. */
+function placeOf({ file, backupPath, area }: Fate): string {
+  return area === "here" ? backupPath : `${area}/${file.sequence}`;
 }

@@ -22,17 +22,14 @@ export interface RetainedObject extends Disposable {
   readonly name: string;
 }
 
-/** Recorded place of an object kept below `STATE`, or on the file system of `directory` when that is another. */
-export function retainedPlace(
-  state: Directory,
-  pool: DirectoryPool,
-  directory: Directory,
-  transaction: number,
-  sequence: number,
-): string {
-  if (directory.device === state.device) return `${STATE_PREFIX}${STATE_AREA}/${transaction}/${sequence}`;
+/**
+ * Where a transaction keeps what it displaced in a directory: below `STATE`, or on the directory's own file system when
+ * that is another. The recorded place of one object is the area, a slash and the object's number.
+ */
+export function retainedArea(state: Directory, pool: DirectoryPool, directory: Directory, transaction: number): string {
+  if (directory.device === state.device) return `${STATE_PREFIX}${STATE_AREA}/${transaction}`;
   const top = pool.mountPoint(directory);
-  return `${ROOT_PREFIX}${childPath(childPath(top, RETAINED_COMPONENT), `${transaction}/${sequence}`)}`;
+  return `${ROOT_PREFIX}${childPath(childPath(top, RETAINED_COMPONENT), String(transaction))}`;
 }
 
 /** Opens the directory a recorded place lies in; `undefined` when it does not exist. */

@@ -69,7 +69,7 @@ Deno.test("a package's security descriptors are kept by path, replaced, and forg
   setSdOverride(database, { ...override, path: "/b" });
   deleteSdOverride(database, "loregd", "/a");
   assert.deepEqual(readSdOverrides(database).map(({ path }) => path), ["/b"]);
-  deleteSdOverridesAt(database, "/b"); // A-SDA-17, T-CLEAN-06
+  deleteSdOverridesAt(database, ["/b"]); // A-SDA-17, T-CLEAN-06
   assert.deepEqual(readSdOverrides(database), []);
 });
 

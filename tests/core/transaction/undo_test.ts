@@ -51,6 +51,27 @@ Deno.test("T-RETAIN-03: on another file system they are kept at its top, and nev
   assert.deepEqual([...kept.contents.keys()], ["app"]);
 });
 
+Deno.test("T-CLEAN-03, T-RETAIN-09: every recorded place holds that file's content, on many file systems in turn", async () => {
+  // Every other directory is a file system of its own; some paths are added, so that not every number has a backup.
+  const directories = Array.from({ length: 80 }, (_, index) => `/usr/share/app/d${index + 10}`);
+  using world = new World({ tree: Object.fromEntries(directories.map((path) => [`${path}/`, ""])) });
+  directories.forEach((path, index) => index % 2 === 0 && world.fileSystem.mount(path, { availableBytes: 2 ** 40 }));
+  const files = (version: string) => directories.map((path) => [`${path}/x`, `${version} of ${path}`] as const);
+  await world.run([{ kind: "install", package: spec("1.0-1", Object.fromEntries(files("1"))) }]);
+  const second = Object.fromEntries([...files("2").slice(0, 60), ["/usr/share/app/a", "new"]]);
+  await world.run([{ kind: "upgrade", package: spec("2.0-1", second) }]);
+  const rows = priorFiles(world.database, 2).filter(({ type }) => type === "file");
+  assert.deepEqual(rows.map(({ path }) => path), files("1").map(([path]) => path));
+  assert.equal(new Set(rows.map(({ retainedPath }) => retainedPath)).size, rows.length);
+  rows.forEach(({ path, retainedPath }, index) => {
+    const area = index % 2 === 0 ? `root:${path.slice(0, -2)}/.peipkg-retained/2/` : "state:retained/2/";
+    assert.equal(retainedPath?.startsWith(area), true, `${path} is kept at ${retainedPath}`);
+  });
+  // Content is hashed before it counts: a place that held another file's would be missing here.
+  const kept = openKeptContent({ root: world.root, state: world.state }, world.database, 2);
+  assert.deepEqual([...kept.contents.keys()], ["app"]);
+});
+
 Deno.test("T-RETAIN-01, T-RETAIN-07: with retention off nothing is kept but what undo by archive needs", async () => {
   for (const options of [{ keepDays: 0 }, { keepTransactions: 0 }]) {
     using world = await upgraded(options);
