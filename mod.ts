@@ -66,8 +66,10 @@ export {
   ownersLike,
   ownersOf,
   packageFiles,
+  type PackageLine,
   type PackageSummary,
   type PathOwnership,
+  summarisePackages,
 } from "./core/operations/query.ts";
 export {
   type HistoryEntry,

@@ -33,7 +33,7 @@ function isDirectoryAt(path: string): boolean {
 
 /** Names of the installation; the library is loaded only when one of them is wanted. */
 async function namesOf(workspace: Workspace): Promise<NameSource> {
-  const { listPackages, listRepositories, listRoles, searchCatalogue, SETTINGS } = await import("../../mod.ts");
+  const { listRepositories, listRoles, searchCatalogue, SETTINGS, summarisePackages } = await import("../../mod.ts");
   const named = (item: { readonly name: string; readonly description: string }): Candidate => ({
     value: item.name,
     description: item.description,
@@ -42,7 +42,7 @@ async function namesOf(workspace: Workspace): Promise<NameSource> {
     items: readonly Candidate[],
   ): readonly Candidate[] => [...new Map(items.map((item) => [item.value, item])).values()];
   return {
-    installed: () => listPackages(workspace).map(named),
+    installed: () => summarisePackages(workspace).map(named),
     // Without a beginning every package there is would be offered.
     available: (prefix) =>
       prefix === "" || prefix.includes("/")

@@ -1,5 +1,5 @@
 /** `peipkg export` */
-import { listPackages, type PackageSummary } from "../../mod.ts";
+import { listPackages, type PackageLine } from "../../mod.ts";
 import { hasFlag } from "../arguments.ts";
 import { escapeText } from "../escape.ts";
 import type { Invocation } from "../invocation.ts";
@@ -7,7 +7,7 @@ import type { Invocation } from "../invocation.ts";
 export const EXPORT_HEADER = "# peipkg export 1";
 
 /** Lines of C-EXPORT-01. */
-export function exportLines(items: readonly PackageSummary[], withVersions: boolean): readonly string[] {
+export function exportLines(items: readonly PackageLine[], withVersions: boolean): readonly string[] {
   return [
     EXPORT_HEADER,
     ...items.map(({ name, version, isAutomatic }) =>

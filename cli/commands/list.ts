@@ -1,5 +1,12 @@
 /** `peipkg list` */
-import { formatTimestamp, type ListFilters, listPackages, type PackageSummary } from "../../mod.ts";
+import {
+  formatTimestamp,
+  type ListFilters,
+  listPackages,
+  type PackageLine,
+  type PackageSummary,
+  summarisePackages,
+} from "../../mod.ts";
 import { hasFlag, type ParsedArguments } from "../arguments.ts";
 import { escapeText } from "../escape.ts";
 import type { Invocation } from "../invocation.ts";
@@ -34,7 +41,7 @@ export function parseList(args: ParsedArguments): ListFilters {
 }
 
 /** Lines of the listing; the last column is never padded, so an orphan's tail stands two blanks behind it. */
-function listLines(items: readonly PackageSummary[]): readonly string[] {
+function listLines(items: readonly PackageLine[]): readonly string[] {
   return renderColumns(items.map((item) => {
     const tail = item.isOrphaned ? `  [orphaned: ${item.origin ?? ""} is no longer configured]` : "";
     return [item.name, item.version, item.architecture + tail].map(escapeText);
@@ -45,8 +52,12 @@ export async function run(invocation: Invocation): Promise<0 | 1> {
   const { args, screen } = invocation;
   const isNull = wantsNull(invocation);
   const filters = parseList(args);
-  const items = listPackages(await invocation.workspace(), filters);
-  if (screen.mode.json) screen.document(items.map(packageDocument));
+  const workspace = await invocation.workspace();
+  if (screen.mode.json) {
+    screen.document(summarisePackages(workspace, filters).map(packageDocument));
+    return 0;
+  }
+  const items = listPackages(workspace, filters);
   if (isNull) printValues(invocation, items.map((item) => item.name));
   else {
     screen.lines(listLines(items));

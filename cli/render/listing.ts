@@ -19,14 +19,16 @@ export function renderColumns(
 ): readonly string[] {
   const widths: number[] = [...minimums];
   for (const row of rows) {
-    for (const [index, cell] of row.entries()) widths[index] = Math.max(widths[index] ?? 0, widthOf(cell));
+    row.forEach((cell, index) => widths[index] = Math.max(widths[index] ?? 0, widthOf(cell)));
   }
-  return rows.map((row) =>
-    row.map((cell, index) => {
-      const missing = index === row.length - 1 ? 0 : (widths[index] ?? 0) - widthOf(cell);
-      return cell + " ".repeat(Math.max(0, missing));
-    }).join(COLUMN_GAP).trimEnd()
-  );
+  return rows.map((row) => {
+    let line = "";
+    row.forEach((cell, index) => {
+      line += cell;
+      if (index < row.length - 1) line += " ".repeat((widths[index] ?? 0) - widthOf(cell)) + COLUMN_GAP;
+    });
+    return line.trimEnd();
+  });
 }
 
 /** Whether each character takes one column, so that nothing has to be loaded to measure them. */

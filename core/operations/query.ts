@@ -10,9 +10,11 @@ import {
   findOwnersLike,
   type InstalledFile,
   type ListedPackage,
+  type PackageColumns,
   readAnnotations,
   readFiles,
   readOwners,
+  readPackageLines,
   readPackageListing,
   readUnneededNames,
   requireInstalledPackage,
@@ -23,8 +25,8 @@ import { openOrphanTest } from "./orphans.ts";
 import { selectNames } from "./patterns.ts";
 import type { Workspace } from "./workspace.ts";
 
-/** One line of a listing (`Package` of cli.md 6.2). */
-export interface PackageSummary {
+/** One line of a listing. */
+export interface PackageLine {
   readonly name: string;
   readonly version: string;
   readonly architecture: string;
@@ -34,10 +36,14 @@ export interface PackageSummary {
   readonly isOrphaned: boolean;
   /** Seconds since the epoch. */
   readonly installedAt: number;
-  readonly description: string;
-  readonly sizeInstalledBytes: number;
   readonly isAutomatic: boolean;
   readonly isLocked: boolean;
+}
+
+/** An installed package in short (`Package` of cli.md 6.2). */
+export interface PackageSummary extends PackageLine {
+  readonly description: string;
+  readonly sizeInstalledBytes: number;
 }
 
 /** Filters of `list`; all that are set must hold (C-LIST-03). */
@@ -71,22 +77,35 @@ const MAX_LINKS = 40;
  * @throws {PeipkgError} `not-installed` when a pattern matches nothing.
  * @see C-LIST-01, C-LIST-03, R-ORPH-02
  */
-export function listPackages(workspace: Workspace, filters: ListFilters = {}): readonly PackageSummary[] {
+export function listPackages(workspace: Workspace, filters: ListFilters = {}): readonly PackageLine[] {
+  return choosePackages(workspace, filters, readPackageLines, lineOf);
+}
+
+/** As `listPackages()`, with what manifests say; twice the work. */
+export function summarisePackages(workspace: Workspace, filters: ListFilters = {}): readonly PackageSummary[] {
+  return choosePackages(workspace, filters, readPackageListing, summaryOf);
+}
+
+function choosePackages<Item extends PackageColumns, Line extends PackageLine>(
+  workspace: Workspace,
+  filters: ListFilters,
+  readItems: (database: Database) => readonly Item[],
+  lineOf: (item: Item, isOrphaned: boolean) => Line,
+): readonly Line[] {
   return workspace.read((database) => {
-    const listed = database === undefined ? [] : readPackageListing(database);
+    const listed = database === undefined ? [] : readItems(database);
     const wanted = new Set(selectNames(listed.map(({ name }) => name), filters.patterns ?? []));
     if (database === undefined) return [];
     const unneeded = filters.leaves === true ? readUnneededNames(database) : undefined;
     const isOrphaned = openOrphanTest(workspace, database);
     return listed
       .filter((item) => wanted.has(item.name) && hasMarks(item, filters) && unneeded?.has(item.name) !== false)
-      .map((item) => summaryOf(item, isOrphaned(item.origin)))
+      .map((item) => lineOf(item, isOrphaned(item.origin)))
       .filter((item) => filters.orphaned === undefined || item.isOrphaned === filters.orphaned);
   });
 }
 
-/** Builds the summary every listing shows. */
-export function summaryOf(item: ListedPackage, isOrphaned: boolean): PackageSummary {
+function lineOf(item: PackageColumns, isOrphaned: boolean): PackageLine {
   return {
     name: item.name,
     version: item.version,
@@ -94,14 +113,21 @@ export function summaryOf(item: ListedPackage, isOrphaned: boolean): PackageSumm
     origin: item.origin,
     isOrphaned,
     installedAt: item.installedAt,
-    description: item.description,
-    sizeInstalledBytes: item.sizeInstalledBytes,
     isAutomatic: item.reason === "dependency",
     isLocked: item.isHeld,
   };
 }
 
-function hasMarks(item: ListedPackage, filters: ListFilters): boolean {
+/** Builds the summary of one package. */
+export function summaryOf(item: ListedPackage, isOrphaned: boolean): PackageSummary {
+  return {
+    ...lineOf(item, isOrphaned),
+    description: item.description,
+    sizeInstalledBytes: item.sizeInstalledBytes,
+  };
+}
+
+function hasMarks(item: PackageColumns, filters: ListFilters): boolean {
   const isWanted = filters.mark === undefined || (filters.mark === "auto") === (item.reason === "dependency");
   return isWanted && (filters.locked === undefined || filters.locked === item.isHeld);
 }
@@ -161,7 +187,7 @@ export function listAnnotations(
   filters: { readonly patterns?: readonly string[]; readonly tag?: string } = {},
 ): readonly Annotation[] {
   return workspace.read((database) => {
-    const names = database === undefined ? [] : readPackageListing(database).map(({ name }) => name);
+    const names = database === undefined ? [] : readPackageLines(database).map(({ name }) => name);
     const wanted = new Set<string>(selectNames(names, filters.patterns ?? []));
     const all = database === undefined ? [] : readAnnotations(database);
     return all.filter((item) => wanted.has(item.package) && (filters.tag === undefined || item.tag === filters.tag));

@@ -34,8 +34,8 @@ export interface InstalledPackage {
   readonly packageHash: string;
 }
 
-/** What every listing shows. Shown only, so that nothing but the name is more than text; no manifest is parsed. */
-export interface ListedPackage {
+/** One line of a listing: columns alone. Shown only, so that nothing but the name is more than text. */
+export interface PackageColumns {
   readonly name: PackageName;
   readonly version: string;
   readonly architecture: string;
@@ -44,6 +44,10 @@ export interface ListedPackage {
   readonly isHeld: boolean;
   /** Seconds since the epoch. */
   readonly installedAt: number;
+}
+
+/** A line with what the manifest says of the package; SQLite takes it out, no manifest is parsed here. */
+export interface ListedPackage extends PackageColumns {
   readonly description: string;
   readonly sizeInstalledBytes: number;
 }
@@ -98,7 +102,8 @@ const HASH_REGEXP = /^[0-9a-f]{64}$/;
 
 const PACKAGE_COLUMNS =
   "name, version, architecture, origin_repo, install_reason, held, installed_at, installed_txn, package_hash";
-const LISTED_COLUMNS = `name, version, architecture, origin_repo, install_reason, held, installed_at,
+const LINE_COLUMNS = "name, version, architecture, origin_repo, install_reason, held, installed_at";
+const LISTED_COLUMNS = `${LINE_COLUMNS},
   coalesce(json_extract(manifest, '$.description'), '') AS description,
   coalesce(json_extract(manifest, '$.size_installed'), 0) AS size_installed`;
 const FILE_COLUMNS = "path, type, size, hash, symlink_target, preserved_hash, new_default_of";
@@ -108,6 +113,11 @@ const FILE_COLUMNS = "path, type, size, hash, symlink_target, preserved_hash, ne
 /** Every installed package, by name. */
 export function readInstalledPackages(database: Database): readonly InstalledPackage[] {
   return database.statement(`SELECT ${PACKAGE_COLUMNS} FROM package ORDER BY name`).all().map(packageOf);
+}
+
+/** A line for every installed package, by name. */
+export function readPackageLines(database: Database): readonly PackageColumns[] {
+  return database.statement(`SELECT ${LINE_COLUMNS} FROM package ORDER BY name`).all().map(columnsOf);
 }
 
 /** Every installed package with what a listing shows, by name. */
@@ -407,7 +417,7 @@ function packageOf(row: Row): InstalledPackage {
   };
 }
 
-function listedOf(row: Row): ListedPackage {
+function columnsOf(row: Row): PackageColumns {
   return {
     name: nameOf(row, "name"),
     version: textOf(row, "version"),
@@ -416,6 +426,12 @@ function listedOf(row: Row): ListedPackage {
     reason: wordOf(row, "install_reason", REASONS),
     isHeld: booleanOf(row, "held"),
     installedAt: integerOf(row, "installed_at"),
+  };
+}
+
+function listedOf(row: Row): ListedPackage {
+  return {
+    ...columnsOf(row),
     description: textOf(row, "description"),
     sizeInstalledBytes: integerOf(row, "size_installed"),
   };

@@ -1,7 +1,14 @@
 import assert from "node:assert/strict";
 import { transactionEntry, transactionHistory } from "../../../core/operations/history.ts";
 import { PeipkgError } from "../../../core/errors.ts";
-import { listAnnotations, listPackages, ownersLike, ownersOf, packageFiles } from "../../../core/operations/query.ts";
+import {
+  listAnnotations,
+  listPackages,
+  ownersLike,
+  ownersOf,
+  packageFiles,
+  summarisePackages,
+} from "../../../core/operations/query.ts";
 import { DEFAULT_REPOSITORY_SETTINGS } from "../../../core/identity/repository_settings.ts";
 import { openWorkspace } from "../../../core/operations/workspace.ts";
 import { insertClaimLink, setHolder } from "../../../core/store/roles.ts";
@@ -24,10 +31,13 @@ Deno.test("C-GLOB-15, T-DB-08: every question about an empty root is answered an
   assert.deepEqual([...Deno.readDirSync(fixture.rootPath)], []);
 });
 
-Deno.test("C-LIST-01, R-ORPH-01: listPackages() tells everything a listing shows", async () => {
+Deno.test("C-LIST-01, R-ORPH-01: summarisePackages() tells everything a listing shows, listPackages() a line", async () => {
   using fixture = openInstallation();
   await fixture.install({ name: "zlib", reason: "dependency", isHeld: true, origin: "gone" }, { name: "nginx" });
-  assert.deepEqual(listPackages(fixture.workspace), [
+  const summaries = summarisePackages(fixture.workspace);
+  const lines = summaries.map(({ description: _text, sizeInstalledBytes: _size, ...line }) => line);
+  assert.deepEqual(listPackages(fixture.workspace), lines);
+  assert.deepEqual(summaries, [
     {
       name: "nginx",
       version: "1.0-1",
