@@ -82,7 +82,7 @@ export interface ElementVisitor {
    * @param at Where the element begins in the document's text.
    * @returns Where it ends; `undefined`: it is to be read. What ends there must be a valid value.
    */
-  take?(text: string, at: number): number | undefined;
+  take?(text: string, at: number, index: number): number | undefined;
 }
 
 /**
@@ -313,7 +313,7 @@ class Reader {
     const elementsFrom = this.pendingValues.length;
     const inner = shape === undefined ? undefined : shape.elements ?? SKIPPED;
     for (let index = 0;; index++) {
-      const end = take?.(this.text, this.at);
+      const end = take?.(this.text, this.at, index);
       if (end !== undefined) {
         this.at = end;
       } else {

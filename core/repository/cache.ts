@@ -46,7 +46,9 @@ export function writeCachedIndex(
   const { bytes, signature } = pair;
   const name = cachedIndexName(handle, kind);
   try {
-    const presentDigest = hashCachedIndex(directory, name);
+    // Without a second name no refresh was cut off: the file is the one that counts, or none that would be missed.
+    const isSettled = directory.status(`${name}${PREVIOUS_SUFFIX}`) === undefined;
+    const presentDigest = isSettled && digest !== counted ? counted : hashCachedIndex(directory, name);
     if (presentDigest !== undefined && presentDigest === counted) keepPrevious(directory, handle, kind);
     if (presentDigest !== digest) writeFileDurably(directory, name, bytes, FILE_MODE);
     if (signature === undefined) removeDurably(directory, `${name}.sig`);

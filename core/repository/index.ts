@@ -139,27 +139,30 @@ function readIndex(bytes: Uint8Array, expected: IndexExpectation, shortened?: Sh
   const parsers = keepingParsers();
   const plain = new PlainEntryReader();
   let entryFailure: unknown;
+  const add = (row: NewCataloguePackage, index: number) => {
+    order.check(row);
+    // Beside what was left out stand known entries, there to be compared with their neighbours.
+    const isKnown = shortened?.leftOut.has(index - 1) === true || shortened?.leftOut.has(index + 1) === true;
+    if (!isKnown) packages.push(row);
+  };
   const place = readDocument(bytes, INDEX_DOCUMENT, {
     field: "packages",
     visit(element, index) {
       if (entryFailure !== undefined) return;
       if (element === null && shortened?.leftOut.has(index) === true) return;
       try {
-        const row = readEntry(elementPlace(INDEX_PLACE, "packages", element, index), expected.layout, parsers);
-        order.check(row);
-        packages.push(row);
+        const entry = elementPlace(INDEX_PLACE, "packages", element, index);
+        add(readEntry(entry, expected.layout, parsers), index);
       } catch (failure) {
         // Kept until the head of the document is known: a wrong schema version or kind explains more.
         entryFailure = failure;
       }
     },
-    take(text, at) {
-      if (entryFailure !== undefined) return undefined;
-      const row = plain.read(text, at);
+    take(text, at, index) {
+      const row = entryFailure === undefined ? plain.read(text, at) : undefined;
       if (row === undefined) return undefined;
       try {
-        order.check(row);
-        packages.push(row);
+        add(row, index);
       } catch (failure) {
         entryFailure = failure;
       }

@@ -16,7 +16,7 @@ import { compareBytes } from "../identity/safe_path.ts";
 /** An index without what is known of it. */
 export interface ShortenedIndex {
   readonly bytes: Uint8Array;
-  /** Positions among the remaining elements of the `null` that stand for known ones. */
+  /** Positions among the remaining elements of each `null` that stands for known ones; its neighbours are known too. */
   readonly leftOut: ReadonlySet<number>;
   /** Names of elements of the known index that were changed or are gone. */
   readonly formerNames: readonly string[];

@@ -63,9 +63,9 @@ export async function fetchDocument(context: RepositoryContext, request: Documen
     const response = await openHttp(context, request, headers);
     if (response.status !== 200) throw statusError(request, response.status);
     const coding = checkCoding(request, response);
-    checkDeclaredLength(request, response);
+    const declaredBytes = checkDeclaredLength(request, response);
     const bounded = limitStream(response.body, limitBytes, request);
-    return await collect(limitStream(decodeContent(bounded, coding, request), limitBytes, request));
+    return await collect(limitStream(decodeContent(bounded, coding, request), limitBytes, request), declaredBytes);
   });
 }
 
@@ -85,9 +85,12 @@ export function codingError(url: string, repository: string, coding: string): Pe
   });
 }
 
-function checkDeclaredLength(request: DocumentRequest, response: OpenResponse): void {
-  const declared = Number(response.header("content-length") ?? "0");
+/** @returns Bytes the server says it sends; 0: it does not say. */
+function checkDeclaredLength(request: DocumentRequest, response: OpenResponse): number {
+  const text = response.header("content-length") ?? "";
+  const declared = /^[0-9]+$/.test(text) ? Number(text) : 0;
   if (declared > request.limitBytes) throw sizeError(request);
+  return declared;
 }
 
 /** Passes chunks on until the limit is passed. */
@@ -104,22 +107,21 @@ async function* limitStream(
   }
 }
 
-async function collect(chunks: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
-  const parts: Uint8Array[] = [];
+/** @param expectedBytes So much is likely to come: chunks are then put in place as they arrive. */
+async function collect(chunks: AsyncIterable<Uint8Array>, expectedBytes: number): Promise<Uint8Array> {
+  let bytes = new Uint8Array(expectedBytes);
   let total = 0;
   for await (const chunk of chunks) {
-    parts.push(chunk);
-    total += chunk.length;
+    const needed = total + chunk.length;
+    if (needed > bytes.length) {
+      const larger = new Uint8Array(Math.max(needed, 2 * bytes.length));
+      larger.set(bytes.subarray(0, total));
+      bytes = larger;
+    }
+    bytes.set(chunk, total);
+    total = needed;
   }
-  const [only] = parts;
-  if (parts.length === 1 && only !== undefined) return only;
-  const bytes = new Uint8Array(total);
-  let offset = 0;
-  for (const part of parts) {
-    bytes.set(part, offset);
-    offset += part.length;
-  }
-  return bytes;
+  return bytes.subarray(0, total);
 }
 
 /**

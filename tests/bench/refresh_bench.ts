@@ -22,6 +22,8 @@ import { prepareProgram, type Program, startProgram } from "./peers/peipkg.ts";
 const UNIVERSE = "debian-universe";
 const SMALL_PACKAGES = 100;
 const TERM = "editor";
+/** Runs per round of a comparison by turns. */
+const TURNS = 5;
 
 const { values: options } = parseArgs({ options: { rounds: { type: "string", default: "3" } } });
 const rounds = Number(options.rounds);
@@ -141,6 +143,21 @@ async function repeat(run: () => Promise<Sample>): Promise<readonly Sample[]> {
   return samples;
 }
 
+/** Mean costs of two commands, run by turns. */
+async function compareByTurns(
+  one: () => Promise<Sample>,
+  other: () => Promise<Sample>,
+): Promise<readonly [Cost, Cost]> {
+  const samples: (readonly [Sample, Sample])[] = [];
+  for (let round = 0; round < rounds * TURNS; round++) samples.push([await one(), await other()]);
+  const mean = (of: (pair: readonly [Sample, Sample]) => number) =>
+    samples.reduce((sum, pair) => sum + of(pair), 0) / samples.length;
+  return [
+    { wall: mean(([sample]) => sample.seconds), cpu: mean(([sample]) => sample.cpuSeconds) },
+    { wall: mean(([, sample]) => sample.seconds), cpu: mean(([, sample]) => sample.cpuSeconds) },
+  ];
+}
+
 try {
   const program = await prepareProgram(`${directory}/program`);
   await using large = await openSite(program, "large");
@@ -184,8 +201,11 @@ try {
   const name = JSON.parse(indexText(2, { limit: SMALL_PACKAGES })).packages.find(
     (item: { readonly dependencies: readonly unknown[] }) => item.dependencies.length === 0,
   )?.name;
-  const plan = async (site: Site) => costOf(await repeat(() => site.run("install", name, "--dry-run")));
-  const [onLarge, onSmall] = [await plan(large), await plan(small)];
+  // A plan takes a few of the clock's ticks: many runs, by turns, and their mean.
+  const [onLarge, onSmall] = await compareByTurns(
+    () => large.run("install", name, "--dry-run"),
+    () => small.run("install", name, "--dry-run"),
+  );
   tell(`plan of one package (${name})`, `${text(onLarge)}, ${times(onLarge, onSmall)} the next (aim 1.5)`);
   tell(`the same on an index of ${SMALL_PACKAGES}`, text(onSmall));
 } finally {

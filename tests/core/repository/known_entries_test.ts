@@ -29,14 +29,17 @@ function read(text: string, known = KNOWN): readonly string[] | string {
   return outcome instanceof PeipkgError ? outcome.detail.rule ?? "" : outcome.map((item) => item.name);
 }
 
-Deno.test("R-CACHE-02, R-IDX-05: parseIndex() reads what changed since the known index, and the ends of what did not", () => {
+Deno.test("R-CACHE-02, R-IDX-05: parseIndex() gives what changed since the known index", () => {
   const changed = ENTRIES.map((item, at) => at === 30 ? entry(item.name, { version: "2.0-1" }) : item);
-  assert.deepEqual(read(indexText(ENTRIES, { index_version: 4 })), [name(0), name(59)]);
-  assert.deepEqual(read(indexText(changed)), [name(0), name(29), name(30), name(31), name(59)]);
+  assert.deepEqual(read(indexText(ENTRIES, { index_version: 4 })), []);
+  assert.deepEqual(read(indexText(changed)), [name(30)]);
   const added = [...ENTRIES.slice(0, 20), entry("p019a"), ...ENTRIES.slice(20), entry("zz")];
-  assert.deepEqual(read(indexText(added)), [name(0), name(19), "p019a", name(20), name(59), "zz"]);
-  const fewer = ENTRIES.filter((_, at) => at !== 0 && at !== 30 && at < 58);
-  assert.deepEqual(read(indexText(fewer)), [name(1), name(29), name(31), name(57)]);
+  assert.deepEqual(read(indexText(added)), ["p019a", "zz"]);
+  assert.deepEqual(read(indexText(ENTRIES.filter((_, at) => at !== 0 && at !== 30 && at < 58))), []);
+  assert.deepEqual(
+    read(indexText(ENTRIES.map((item, at) => at % 4 === 0 ? entry(item.name, { url: "/q" }) : item))).length,
+    60,
+  );
 });
 
 Deno.test("F-CLM-05, F-LATE-07: what is read by the layout profile is read again", () => {
@@ -45,7 +48,7 @@ Deno.test("F-CLM-05, F-LATE-07: what is read by the layout profile is read again
     at === 10 ? entry(item.name, claims) : at === 40 ? entry(item.name, { alternate_upgrade: "see x" }) : item
   );
   const text = indexText(several);
-  const names = [0, 9, 10, 11, 39, 40, 41, 59].map(name);
+  const names = [10, 40].map(name);
   assert.deepEqual(read(text, encode(text)), names);
   const escaped = text.replace('"claims"', '"cl\\u0061ims"').replace(
     '"alternate_upgrade"',
