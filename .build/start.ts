@@ -17,7 +17,7 @@ const COMMAND_LINE = "cli/process.ts";
 
 const EXPORT_REGEXP = /^export (type )?(\*|\{[^}]*\}) from "\.\/([^"]+)";$/gms;
 const DECLARED_REGEXP = /^export (?:async )?(?:function\*?|const|class) (\w+)/gm;
-const IMPORTED_REGEXP = /^(?:import|export) (?!type )(?:\*|\{([^}]*)\}) from "(\.{1,2}\/[^"]+)";$/gms;
+const IMPORTED_REGEXP = /^(?:import|export) (?!type )(?:\*(?: as \w+)?|\{([^}]*)\}) from "(\.{1,2}\/[^"]+)";$/gms;
 const DOOR_IMPORT_REGEXP = /^import (type )?\{([^}]*)\} from "(?:\.\.\/)+mod\.ts";$/gms;
 const LATE_IMPORT_REGEXP = /\bimport\("(\.{1,2}\/[^"]+\.ts)"\)/g;
 const LATE_DOOR_IMPORT_REGEXP = /\{([^{}]*)\} = await import\("(?:\.\.\/)+mod\.ts"\)/g;
