@@ -65,46 +65,13 @@ export const RELATION_SHAPES: Readonly<Record<string, Shape>> = {
   replaces: { elements: NAMED },
 };
 
-/** Parsers of what relations hold besides names. */
-export interface RelationParsers {
-  readonly constraint: (text: string) => Constraint;
-  readonly providedVersion: (text: string) => ProvidedVersion;
-}
-
 const NO_CLAIMS: readonly Claim[] = [];
-const PLAIN_PARSERS: RelationParsers = { constraint: parseConstraint, providedVersion: parseProvidedVersion };
-/** Results kept at most, a power of two: they are larger than their text, and a hostile document repeats nothing. */
-const KEPT_RESULTS = 4096;
-
-/**
- * Parsers for documents of many packages, where the same few constraints stand again and again: equal texts give the
- * same object.
- */
-export function keepingParsers(): RelationParsers {
-  return { constraint: keeping(parseConstraint), providedVersion: keeping(parseProvidedVersion) };
-}
-
-/** One place for each cheap hash: a map would hash the whole text, which costs as much as parsing it. */
-function keeping<T extends { readonly raw: string }>(parse: (text: string) => T): (text: string) => T {
-  const known = new Array<T | undefined>(KEPT_RESULTS).fill(undefined);
-  return (text) => {
-    const end = text.length;
-    // Before the start there is no number, which `| 0` makes 0.
-    const hash = end * 7 + text.charCodeAt(end - 1) * 31 + (text.charCodeAt(end - 3) | 0) * 131 +
-      (text.charCodeAt(end - 5) | 0) * 557 + text.charCodeAt(end >> 1) * 1997;
-    const slot = hash & (KEPT_RESULTS - 1);
-    const kept = known[slot];
-    if (kept !== undefined && kept.raw === text) return kept;
-    return known[slot] = parse(text);
-  };
-}
 
 /**
  * Reads the five relation arrays of `place`. `dependencies` and `conflicts` are required (F-MAN-01).
  *
  * @param layout Profile that claim paths are judged by (F-CLM-05).
  * @param options `sort`: put entries in order instead of demanding it, as producers do (F-PRO-09).
- *   `parsers`: other parsers, see `keepingParsers()`.
  * @throws {PeipkgError} `format` (`E_FIELD_MISSING`, `E_FIELD_TYPE` or the document's rule, `E_NAME`, `E_VNAME`,
  *   `E_CONSTRAINT`, `E_VERSION`, `E_ARCH_QUALIFIER`, `E_ROOT_REF`, `E_CLAIM_SLOT`, `E_CLAIM_SHAPE`, `E_CLAIM_PATH`,
  *   `E_LIMIT_ARRAY`, `E_LIMIT_CLAIMS`, `E_MANIFEST_ORDER`, `E_MANIFEST_DUPLICATE`)
@@ -113,14 +80,13 @@ function keeping<T extends { readonly raw: string }>(parse: (text: string) => T)
 export function readRelations(
   place: Place,
   layout: Layout,
-  options: { readonly sort?: boolean; readonly parsers?: RelationParsers } = {},
+  options: { readonly sort?: boolean } = {},
 ): Relations {
-  const { sort = false, parsers = PLAIN_PARSERS } = options;
-  const readReplaces = (entry: Place) => readNamed(entry, parsers);
+  const { sort = false } = options;
   const readDependency = (entry: Place): Dependency => {
     const name = at(entry, "name", readString, parseVirtualName); // F-VNAME-01
     if (entry.object.keys.length === 1) return { name, constraint: undefined, root: undefined, claims: NO_CLAIMS };
-    const constraint = readConstraint(entry, parsers);
+    const constraint = readConstraint(entry);
     // Nearly every dependency has these two fields: it is not asked for the others.
     const isPlain = constraint !== undefined && entry.object.keys.length === 2;
     return {
@@ -132,7 +98,7 @@ export function readRelations(
   };
   const readProvides = (entry: Place): Provides => ({
     name: at(entry, "name", readString, parseVirtualName),
-    version: optional(entry, "version", parsers.providedVersion), // F-CON-07
+    version: optional(entry, "version", parseProvidedVersion), // F-CON-07
     claims: readClaims(entry, "provider", layout),
   });
   const required = { required: true, limit: LIMITS.relations, sort };
@@ -140,28 +106,28 @@ export function readRelations(
   return {
     dependencies: readEntries(place, "dependencies", required, readDependency),
     optionalDependencies: readEntries(place, "optional_dependencies", voluntary, readDependency),
-    conflicts: readEntries(place, "conflicts", required, (entry) => readConflict(entry, parsers)),
+    conflicts: readEntries(place, "conflicts", required, readConflict),
     provides: readEntries(place, "provides", voluntary, readProvides),
-    replaces: readEntries(place, "replaces", { ...voluntary, limit: LIMITS.replaces }, readReplaces),
+    replaces: readEntries(place, "replaces", { ...voluntary, limit: LIMITS.replaces }, readNamed),
   };
 }
 
-function readConflict(entry: Place, parsers: RelationParsers): PackageRelation {
-  const relation = readNamed(entry, parsers);
+function readConflict(entry: Place): PackageRelation {
+  const relation = readNamed(entry);
   checkQualifier(entry);
   return relation;
 }
 
 /** F-VNAME-05: package-name grammar. `claims`, `root` and, here, `arch` are unknown fields and ignored. */
-function readNamed(entry: Place, parsers: RelationParsers): PackageRelation {
+function readNamed(entry: Place): PackageRelation {
   return {
     name: at(entry, "name", readString, parsePackageName),
-    constraint: optional(entry, "constraint", parsers.constraint),
+    constraint: optional(entry, "constraint", parseConstraint),
   };
 }
 
-function readConstraint(entry: Place, parsers: RelationParsers): Constraint | undefined {
-  const constraint = optional(entry, "constraint", parsers.constraint);
+function readConstraint(entry: Place): Constraint | undefined {
+  const constraint = optional(entry, "constraint", parseConstraint);
   if (constraint === undefined || entry.object.keys.length > 2) checkQualifier(entry);
   return constraint;
 }

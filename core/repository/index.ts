@@ -7,13 +7,7 @@
 import { type ErrorRule, PeipkgError, ruleError } from "../errors.ts";
 import type { Layout } from "../format/destinations.ts";
 import { SIDE_EFFECTS } from "../format/manifest.ts";
-import {
-  keepingParsers,
-  readRelations,
-  RELATION_SHAPES,
-  type RelationParsers,
-  type Relations,
-} from "../format/relations.ts";
+import { readRelations, RELATION_SHAPES, type Relations } from "../format/relations.ts";
 import {
   checkSchemaVersion,
   elementPlace,
@@ -136,7 +130,6 @@ export function parseIndex(bytes: Uint8Array, expected: IndexExpectation, known?
 function readIndex(bytes: Uint8Array, expected: IndexExpectation, shortened?: ShortenedIndex): Index {
   const packages: NewCataloguePackage[] = [];
   const order = new OrderCheck(expected);
-  const parsers = keepingParsers();
   const plain = new PlainEntryReader();
   let entryFailure: unknown;
   const add = (row: NewCataloguePackage, index: number) => {
@@ -152,7 +145,7 @@ function readIndex(bytes: Uint8Array, expected: IndexExpectation, shortened?: Sh
       if (element === null && shortened?.leftOut.has(index) === true) return;
       try {
         const entry = elementPlace(INDEX_PLACE, "packages", element, index);
-        add(readEntry(entry, expected.layout, parsers), index);
+        add(readEntry(entry, expected.layout), index);
       } catch (failure) {
         // Kept until the head of the document is known: a wrong schema version or kind explains more.
         entryFailure = failure;
@@ -253,7 +246,7 @@ function indexError(expected: IndexExpectation, rule: ErrorRule, found: string):
 }
 
 /** R-IDX-05, R-IDX-06. */
-function readEntry(place: Place, layout: Layout, parsers: RelationParsers): NewCataloguePackage {
+function readEntry(place: Place, layout: Layout): NewCataloguePackage {
   const name = readGrammar(place, "name", parsePackageName);
   const version = readGrammar(place, "version", parseVersion);
   const architecture = readGrammar(place, "architecture", parseArchitecture);
@@ -266,7 +259,7 @@ function readEntry(place: Place, layout: Layout, parsers: RelationParsers): NewC
   if (!HASH_REGEXP.test(value)) throw fieldError(hash, "value", "E_INDEX_FIELD", "it is not 64 lowercase hex digits");
   const url = readString(place, "url");
   if (url === "") throw fieldError(place, "url", "E_INDEX_FIELD", "it is empty");
-  const details = readDetails(place, layout, parsers);
+  const details = readDetails(place, layout);
   return {
     name,
     version: version.raw,
@@ -298,10 +291,10 @@ function readSize(place: Place, field: string): number {
   return size;
 }
 
-function readDetails(place: Place, layout: Layout, parsers?: RelationParsers): EntryDetails {
+function readDetails(place: Place, layout: Layout): EntryDetails {
   const build = readOptionalObject(place, "build");
   return {
-    ...readRelations(place, layout, parsers === undefined ? {} : { parsers }),
+    ...readRelations(place, layout),
     license: readOptionalString(place, "license") ?? "",
     homepage: readOptionalString(place, "homepage") ?? "",
     sideEffects: readSideEffects(place),

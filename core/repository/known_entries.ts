@@ -7,6 +7,8 @@
  * 2. An element is only followed to its end as if it were valid. When it is not, the reader meets it in the same place
  *    and refuses the document.
  * 3. The first and the last element of a run stay, so that order is checked against them.
+ * 4. The rows of what is left out stay as they were made. Elements that are read by settings too are not left out; a
+ *    release that stores something else of an entry drops the catalogues by a migration.
  */
 import { PeipkgError } from "../errors.ts";
 import { JsonObject, readJson } from "../format/strict_json.ts";

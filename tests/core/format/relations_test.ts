@@ -1,9 +1,7 @@
 /** The five relation arrays: the same checks on a manifest and on an index entry. */
 import assert from "node:assert/strict";
 import { readDocument } from "../../../core/format/document.ts";
-import { keepingParsers, readRelations, type Relations } from "../../../core/format/relations.ts";
-import { parseConstraint } from "../../../core/identity/constraint.ts";
-import { parseProvidedVersion } from "../../../core/identity/version.ts";
+import { readRelations, type Relations } from "../../../core/format/relations.ts";
 import { parseIndex } from "../../../core/repository/index.ts";
 import { parseManifest } from "../../../core/format/manifest.ts";
 import { ruleOf } from "../../support/refusals.ts";
@@ -110,18 +108,6 @@ Deno.test("F-ARCH-05: no field of a dependency goes unread beside a name or a co
       assert.equal(refusal({ dependencies: [{ [field]: value, ...others, name: "aa" }] }), rule, field);
     }
   }
-});
-
-Deno.test("keepingParsers() gives what the plain parsers give, whatever was asked before", () => {
-  const { constraint, providedVersion } = keepingParsers();
-  const texts = Array.from({ length: 20_000 }, (_, at) => `1.${at % 9000}`);
-  for (const text of ["1", "12", "1:2-3", ...texts, ...texts.slice(0, 100)]) {
-    assert.equal(constraint(`>= ${text}`).raw, `>= ${text}`);
-    assert.equal(providedVersion(text).raw, text);
-  }
-  assert.deepEqual(providedVersion("1:2-3"), parseProvidedVersion("1:2-3"));
-  assert.deepEqual(constraint("1.5"), parseConstraint("1.5"));
-  for (let asked = 0; asked < 2; asked++) assert.equal(ruleOf(() => constraint(">=")), "E_CONSTRAINT");
 });
 
 Deno.test("S-REL-08: a constraint that is there must parse; an empty string counts as absent", () => {
