@@ -7,7 +7,7 @@
  */
 import { ruleError } from "../errors.ts";
 import type { Directory, RootDirectory } from "../system.ts";
-import { parentPath } from "./names.ts";
+import { baseName, parentPath } from "./names.ts";
 import { hasErrno } from "./failures.ts";
 
 /** Descriptors kept open at most. */
@@ -54,7 +54,7 @@ export class DirectoryPool implements Disposable {
       this.#absent.add(path);
       return undefined;
     }
-    const directory = this.#resolve(path);
+    const directory = this.#resolve(() => this.root.openDirectory(path));
     if (directory === undefined) {
       if (this.#seen.has(path)) throw changed(path);
       this.#absent.add(path);
@@ -66,11 +66,7 @@ export class DirectoryPool implements Disposable {
   /** Opens a directory that must exist. */
   need(path: string): Directory {
     const directory = this.open(path);
-    if (directory === undefined) {
-      throw ruleError("PATH_CHANGED", `cannot use ${path}: the directory is gone`, {
-        paths: [{ path, rule: "PATH_CHANGED" }],
-      });
-    }
+    if (directory === undefined) throw gone(path);
     return directory;
   }
 
@@ -93,10 +89,14 @@ export class DirectoryPool implements Disposable {
     return top;
   }
 
-  /** Forgets that a directory was absent, because the transaction made it, and pins it. */
-  created(path: string): Directory {
+  /** Forgets that a directory was absent, because the transaction made it in `parent`, and pins it. */
+  created(parent: Directory, path: string): Directory {
     this.#absent.delete(path);
-    return this.need(path);
+    const pinned = this.#open.get(path);
+    if (pinned !== undefined) return this.#hold(pinned);
+    const directory = this.#resolve(() => parent.openDirectory(baseName(path)));
+    if (directory === undefined) throw gone(path);
+    return this.#hold(this.#pin(path, directory));
   }
 
   /** Whether `path` is known not to exist. */
@@ -119,10 +119,10 @@ export class DirectoryPool implements Disposable {
     return directory;
   }
 
-  #resolve(path: string): Directory | undefined {
+  #resolve(open: () => Directory | undefined): Directory | undefined {
     for (;;) {
       try {
-        return this.root.openDirectory(path);
+        return open();
       } catch (error) {
         // The process may use fewer descriptors than the limit says: make room and go on with less.
         if (!hasErrno(error, "EMFILE", "ENFILE")) throw error;
@@ -162,6 +162,12 @@ export class DirectoryPool implements Disposable {
     this.#open.clear();
     this.#last = undefined;
   }
+}
+
+function gone(path: string): Error {
+  return ruleError("PATH_CHANGED", `cannot use ${path}: the directory is gone`, {
+    paths: [{ path, rule: "PATH_CHANGED" }],
+  });
 }
 
 function changed(path: string): Error {

@@ -175,10 +175,10 @@ function makeOne(context: StageContext, path: string, descriptor: Uint8Array | u
       isOurs = false; // T-STAGE-06: fine if it is a directory; opening it below says so
     }
     durability.touch(parent);
-    const directory = pool.created(path);
+    const directory = pool.created(parent, path);
     if (isOurs) {
       if (context.isPrivileged) parent.changeOwner(name, 0, 0);
-      parent.changeMode(name, mode); // T-MODE-03
+      if (descriptor !== undefined) parent.changeMode(name, mode); // T-MODE-03: the other way of making one sets it
       durability.touch(directory);
     }
   } catch (error) {
