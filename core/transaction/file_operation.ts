@@ -14,8 +14,6 @@ export type RecordedType = "file" | "symlink" | "dir";
 export class FileOperation implements JournalFile {
   sequence = 0;
   action: FileAction = "create";
-  stagedPath: string | undefined = undefined;
-  backupPath: string | undefined = undefined;
   keepBackup = false;
   newType: RecordedType | undefined = undefined;
   newHash: string | undefined = undefined;
@@ -36,12 +34,39 @@ export class FileOperation implements JournalFile {
   /** The link or rename of step 8 was refused, so that apply moves the old object first (T-COMMIT-23). */
   isUnshielded = false;
   isClaim = false;
+  /** Sibling names; where they are usual only the suffix, which all share: one text less for each of many files. */
+  #staged: string | undefined = undefined;
+  #backup: string | undefined = undefined;
 
   /**
    * @param operation `txn_op.seq` of the package or role behind it.
    * @param path Logical path.
    */
   constructor(public operation: number, readonly path: string) {}
+
+  /** Where the new object waits; `undefined`: there is none. */
+  get stagedPath(): string | undefined {
+    return this.#sibling(this.#staged);
+  }
+
+  /** Where the old object goes; `undefined`: there is none. */
+  get backupPath(): string | undefined {
+    return this.#sibling(this.#backup);
+  }
+
+  /** @param suffix What the path adds to `this.path`, unless the name had to be cut or was taken. */
+  stageAt(path: string, suffix: string): void {
+    this.#staged = path === this.path + suffix ? suffix : path;
+  }
+
+  /** See `stageAt()`. */
+  backUpAt(path: string, suffix: string): void {
+    this.#backup = path === this.path + suffix ? suffix : path;
+  }
+
+  #sibling(name: string | undefined): string | undefined {
+    return name === undefined || name.startsWith("/") ? name : this.path + name;
+  }
 
   /** Records the object found at the final path as the one to be displaced. */
   recordOld(status: FileStatus, target: string | undefined): void {

@@ -40,8 +40,8 @@ export function sequenceChanges(
   changes.operations.forEach((change, sequence) => {
     change.sequence = sequence;
     const needsBackup = change.action === "replace" || change.action === "remove";
-    if (change.action !== "remove") change.stagedPath = names.choose(change.path, staged);
-    if (needsBackup) change.backupPath = names.choose(change.path, backup);
+    if (change.action !== "remove") change.stageAt(names.choose(change.path, staged), staged);
+    if (needsBackup) change.backUpAt(names.choose(change.path, backup), backup);
   });
 }
 
