@@ -46,7 +46,7 @@ const ROOMS: Readonly<Record<string, { readonly may: readonly string[]; readonly
 /** Files of `core/` that may name the runtime, a codec, a system call or the database driver (marked ◊). */
 const RUNTIME_FILES = new Set([
   "core/runtime.ts",
-  "core/format/zstd.ts",
+  "core/format/zstd_codec.ts",
   "core/format/hash.ts",
   "core/format/keys.ts",
   "core/fs/native.ts",

@@ -18,6 +18,7 @@ import { type KeepContent, PackageWalk } from "./package_walk.ts";
 import { changed, Replay, rethrowReplay } from "./replay.ts";
 import { TarReader } from "./tar.ts";
 import { ZstdDecoder } from "./zstd.ts";
+import type { Summed, ThreadTurn, ZstdThread } from "./zstd_thread.ts";
 
 declare const brand: unique symbol;
 
@@ -89,6 +90,8 @@ export interface VerifyOptions {
   readonly onBytes?: (compressedBytes: number) => void;
   /** Files whose verified content is wanted without a second reading (T-VERIFY-05). */
   readonly keep?: KeepContent;
+  /** Decodes in another thread, if the package is worth it. */
+  readonly thread?: ZstdThread;
   /** Gather every violation that can be found; the error thrown carries them in `detail.more.violations`. */
   readonly collectViolations?: boolean;
 }
@@ -138,13 +141,15 @@ type Expected = VerifyOptions["expected"];
  * @see F-VFY-01 … F-VFY-14, T-VERIFY-01 … T-VERIFY-03
  */
 export async function verifyPackage(source: ByteSource, options: VerifyOptions): Promise<VerifiedPackage> {
+  using turn = await turnFor(source, options.thread, "signed-range");
   const walk = new PackageWalk({
     places: options,
     identify: (manifest) => checkIdentity(manifest, options),
     gather: options.collectViolations === true,
     keep: options.keep,
+    sumsSignedRange: turn === undefined,
   });
-  const { hash, sizeBytes, failure } = await readOnce(source, options, walk);
+  const { hash, sizeBytes, failure } = await readOnce(source, options, walk, turn);
   checkPackageHash(hash, options.expected); // F-VFY-13: outranks everything else
   if (failure !== undefined) throw withViolations(failure.cause, walk, options);
   const signature = await judgeSignature(walk, options).catch((cause) => {
@@ -182,27 +187,26 @@ export async function replayPackage(
   source: ByteSource,
   verified: VerifiedPackage,
   visitor: PayloadVisitor,
-  options: { readonly signal?: AbortSignal } = {},
+  options: { readonly signal?: AbortSignal; readonly thread?: ZstdThread | undefined } = {},
 ): Promise<void> {
-  const replay = new Replay(verified, visitor);
+  using turn = await turnFor(source, options.thread, "file-and-content");
+  const replay = new Replay(verified, visitor, turn);
   const bound = decompressedBound([verified.manifest.sizeInstalledBytes], verified.maxDecompressedBytes); // T-VERIFY-06
   const tar = new TarReader(replay, SIGNATURE_NAME);
-  const hash = createSha256();
-  using decoder = new ZstdDecoder({
-    output: (bytes) => tar.push(bytes),
-    bound: () => bound,
-  });
+  const hash = turn === undefined ? createSha256() : undefined;
+  using decoder = new ZstdDecoder({ output: (bytes) => tar.push(bytes), bound: () => bound, codec: turn });
   let sizeBytes = 0;
   for await (const chunk of source.chunks()) {
     options.signal?.throwIfAborted();
     sizeBytes += chunk.length;
     if (sizeBytes > verified.sizeCompressedBytes) throw changed(verified, "it has grown");
-    hash.update(chunk);
+    hash?.update(chunk);
     await decoder.push(chunk).catch((cause) => rethrowReplay(verified, cause));
   }
   options.signal?.throwIfAborted();
   await decoder.finish().catch((cause) => rethrowReplay(verified, cause));
-  if (hash.hex() !== verified.packageHash) throw changed(verified, "its SHA-256 differs");
+  const found = hash?.hex() ?? (await turn?.sum())?.toHex();
+  if (found !== verified.packageHash) throw changed(verified, "its SHA-256 differs");
 }
 
 /** Only this file can make a verified package. */
@@ -218,13 +222,19 @@ interface PassResult {
 }
 
 /** Feeds the compressed hash and the decoder from one reading (F-VFY-12). */
-async function readOnce(source: ByteSource, options: VerifyOptions, walk: PackageWalk): Promise<PassResult> {
+async function readOnce(
+  source: ByteSource,
+  options: VerifyOptions,
+  walk: PackageWalk,
+  turn: ThreadTurn | undefined,
+): Promise<PassResult> {
   const { expected, signal } = options;
   const hash = createSha256();
   const tar = new TarReader(walk, SIGNATURE_NAME);
   using decoder = new ZstdDecoder({
     output: (bytes) => tar.push(bytes),
     bound: () => currentBound(walk, options),
+    codec: turn,
   });
   const limit = expected?.sizeCompressedBytes === undefined ? Infinity : compressedBound(expected.sizeCompressedBytes);
   let sizeBytes = 0;
@@ -254,8 +264,20 @@ async function readOnce(source: ByteSource, options: VerifyOptions, walk: Packag
     await decoder.finish();
     tar.finish();
     walk.finish();
+    if (turn !== undefined) walk.signedDigest = await turn.sum();
   });
   return { hash: hash.hex(), sizeBytes, failure };
+}
+
+/** Below this, handing pieces to and fro takes longer than decoding them. */
+const THREAD_BYTES = 256 * 1024;
+
+async function turnFor(
+  source: ByteSource,
+  thread: ZstdThread | undefined,
+  summed: Summed,
+): Promise<ThreadTurn | undefined> {
+  return source.sizeBytes < THREAD_BYTES ? undefined : await thread?.turn(summed);
 }
 
 /** F-LIM-21: whatever is known so far, the lowest applies. */

@@ -33,6 +33,8 @@ export interface WalkOptions {
   readonly identify: (manifest: Manifest) => void;
   /** Keep every violation instead of the first. */
   readonly gather: boolean;
+  /** Absent: `signedDigest` is set from outside. */
+  readonly sumsSignedRange: boolean;
   /** See `VerifyOptions.keep`. */
   readonly keep: KeepContent | undefined;
 }
@@ -62,7 +64,7 @@ export class PackageWalk implements TarHandler {
   signedDigest: Uint8Array<ArrayBuffer> = new Uint8Array();
 
   private readonly layout = new ArchiveLayout();
-  private readonly signedRange = createSha256();
+  private readonly signedRange: Sha256 | undefined;
   private readonly needs = new SideEffectNeeds();
   private coverage = new FileCoverage(undefined, () => {});
   private checkPlace: ((entry: CheckedEntry) => void) | undefined;
@@ -76,10 +78,12 @@ export class PackageWalk implements TarHandler {
   private expectedHash: string | undefined;
   private firstTime: number | undefined;
 
-  constructor(private readonly options: WalkOptions) {}
+  constructor(private readonly options: WalkOptions) {
+    this.signedRange = options.sumsSignedRange ? createSha256() : undefined;
+  }
 
   raw(bytes: Uint8Array): void {
-    this.signedRange.update(bytes);
+    this.signedRange?.update(bytes);
   }
 
   entry(entry: TarEntry): void {
@@ -134,7 +138,7 @@ export class PackageWalk implements TarHandler {
       checkReferences(this.manifest, this.entries, this.violated);
       this.needs.warn(this.manifest, this.warn);
     }
-    this.signedDigest = this.signedRange.digest();
+    if (this.signedRange !== undefined) this.signedDigest = this.signedRange.digest();
   }
 
   private readonly violated = (violation: PeipkgError): void => {
@@ -198,7 +202,13 @@ export class PackageWalk implements TarHandler {
     const hash = this.fileHash?.hex();
     this.fileHash = undefined;
     this.kept = undefined;
-    if (hash === undefined || this.expectedHash === undefined || hash === this.expectedHash) return;
+    if (hash === undefined || this.expectedHash === undefined) return;
+    if (hash === this.expectedHash) {
+      // The same text, but one that does not keep the whole files document in memory as a part of it would.
+      const entry = this.entries.pop();
+      if (entry !== undefined) this.entries.push({ path: entry.path, type: "file", sizeBytes: entry.sizeBytes, hash });
+      return;
+    }
     const message = `cannot accept file "${path}": its content has SHA-256 ${hash}, the files document says ` +
       this.expectedHash;
     this.violated(ruleError("E_FILE_HASH", message, { path: `/${path}` }));

@@ -21,6 +21,7 @@ export function rethrowReplay(verified: VerifiedPackage, cause: unknown): never 
   if (cause instanceof PeipkgError && cause.detail.rule !== undefined && CHANGED_RULES.has(cause.detail.rule)) {
     throw cause;
   }
+  if (cause instanceof PeipkgError && cause.code === "internal") throw cause; // nothing the file could do
   throw changed(verified, "it can no longer be read", cause);
 }
 
@@ -42,15 +43,22 @@ export class Replay implements TarHandler {
   private next = 0;
   private current: PayloadEntry | undefined;
   private wanted = false;
+  private isFile = false;
   private hash: Sha256 | undefined;
 
-  constructor(private readonly verified: VerifiedPackage, private readonly visitor: PayloadVisitor) {}
+  /** @param hashes Sums of the regular files in the order of the archive, when they are made elsewhere. */
+  constructor(
+    private readonly verified: VerifiedPackage,
+    private readonly visitor: PayloadVisitor,
+    private readonly hashes: { nextHash(): string | undefined } | undefined,
+  ) {}
 
   raw(): void {
     // The hash of the whole file is compared instead of the signed range.
   }
 
   entry(entry: TarEntry): void {
+    this.isFile = entry.type === "file";
     if (this.layout.next(entry).kind !== "payload") return;
     const known = this.verified.entries[this.next++];
     const same = known !== undefined && known.path === entry.path && known.type === entry.type &&
@@ -58,7 +66,7 @@ export class Replay implements TarHandler {
       entry.mtime === this.verified.modifiedSeconds;
     if (!same) throw changed(this.verified, `entry "${entry.wireName}" differs`);
     this.current = known;
-    this.hash = known.type === "file" ? createSha256() : undefined;
+    this.hash = known.type === "file" && this.hashes === undefined ? createSha256() : undefined;
     this.wanted = visit(() => this.visitor.entry(known));
   }
 
@@ -70,9 +78,10 @@ export class Replay implements TarHandler {
 
   entryEnd(): void {
     const { current } = this;
+    const hash = this.isFile ? this.hash?.hex() ?? this.hashes?.nextHash() : undefined;
     if (current === undefined) return;
     this.current = undefined;
-    if (this.hash !== undefined && this.hash.hex() !== current.hash) {
+    if (current.type === "file" && hash !== current.hash) {
       throw changed(this.verified, `the content of "${current.path}" differs`);
     }
     this.hash = undefined;

@@ -1,52 +1,48 @@
 /**
- * Streaming Zstandard: a decoder that holds everything section 5 demands, and the producer's encoder. The only file
- * of this room that names the runtime's codec.
+ * Streaming Zstandard: a decoder that holds everything section 5 demands, and the producer's encoder.
  */
-import type * as Zlib from "node:zlib";
-import { ruleError } from "../errors.ts";
+import { PeipkgError, ruleError } from "../errors.ts";
 import { Xxh64 } from "./xxh64.ts";
+import { type Codec, type CodecEvents, openCodec, OUTPUT_BYTES, zlib } from "./zstd_codec.ts";
 import { corrupt, FrameWalker } from "./zstd_frame.ts";
-
-/** Loaded when first needed: importing it costs every start as much as a small command takes altogether. */
-function codec(): typeof Zlib {
-  return globalThis.process.getBuiltinModule("node:zlib");
-}
-
-/** Bytes of one output buffer: large enough that the cost of a call vanishes, small enough to bound memory. */
-const OUTPUT_BYTES = 256 * 1024;
-/** log2 of `LIMITS.zstdWindowBytes` */
-const WINDOW_LOG_MAX = 27;
 
 export interface ZstdDecoderOptions {
   /** Receives the content in order. Must not keep the bytes. What it throws ends the decoding. */
   readonly output: (bytes: Uint8Array) => void;
   /** Bytes that may be produced; asked before every piece of output, so that it may shrink (F-LIM-21). */
   readonly bound: () => number;
+  /** What decodes, absent: this thread. */
+  readonly codec?: { open(events: CodecEvents): Codec } | undefined;
 }
 
 /**
  * Decodes exactly one frame. Feed it with `push()`, awaiting each call, then `finish()`; dispose it in any case.
+ *
+ * Wherever the bytes are decoded, pieces, what they hold and faults come in the order of the file: a fault in a
+ * piece is found after everything before it has been passed on.
  *
  * @throws {PeipkgError} `format` (`E_ZSTD_…`, `E_LIMIT_DECOMPRESSED`)
  * @see F-ZST-01 … F-ZST-06
  */
 export class ZstdDecoder implements Disposable {
   private readonly walker = new FrameWalker((bytes) => this.checkBound(bytes));
-  private readonly stream = codec().createZstdDecompress({
-    chunkSize: OUTPUT_BYTES,
-    params: { [codec().constants.ZSTD_d_windowLogMax]: WINDOW_LOG_MAX },
-  });
+  private readonly codec: Codec;
   private checksum: Xxh64 | undefined;
   private producedBytes = 0;
+  /** Pieces handed over and not yet decoded. */
+  private pending = 0;
   private failure: { readonly cause: unknown } | undefined;
-  private waiting: { readonly reject: (cause: unknown) => void } | undefined;
+  private waiting: Waiting | undefined;
 
   constructor(private readonly options: ZstdDecoderOptions) {
-    // As plain bytes: slice() of the runtime's own kind makes no copy, and the buffer is freed once it was passed on.
-    this.stream.on("data", ({ buffer, byteOffset, byteLength }: Uint8Array) => {
-      this.take(new Uint8Array(buffer, byteOffset, byteLength));
-    });
-    this.stream.on("error", (cause: unknown) => this.fail(corrupt("the data cannot be decoded", cause)));
+    const events = {
+      data: (bytes: Uint8Array<ArrayBuffer>) => this.take(bytes),
+      taken: () => this.taken(),
+      ended: () => this.waiting?.resolve(),
+      failed: (cause: unknown) =>
+        this.fail(cause instanceof PeipkgError ? cause : corrupt("the data cannot be decoded", cause)),
+    };
+    this.codec = options.codec?.open(events) ?? openCodec(events);
   }
 
   /** Content bytes produced so far. */
@@ -56,18 +52,19 @@ export class ZstdDecoder implements Disposable {
 
   /** Decodes the next bytes of the file; they may be reused when the promise has settled. */
   async push(chunk: Uint8Array): Promise<void> {
-    this.walker.push(chunk);
+    await this.inOrder(() => this.walker.push(chunk));
     if (this.walker.hasChecksum) this.checksum ??= new Xxh64();
-    await this.wait((done) => void this.stream.write(chunk, (cause) => cause == null && done()));
+    this.pending++;
+    this.codec.write(chunk);
+    await this.until(this.codec.depth - 1);
   }
 
   /** Ends the file: the frame must be whole, and its checksum and declared size right. */
   async finish(): Promise<void> {
-    this.walker.finish();
-    await this.wait((done) => {
-      this.stream.once("end", done);
-      this.stream.end();
-    });
+    await this.inOrder(() => this.walker.finish());
+    await this.until(0);
+    this.codec.end();
+    await this.until(-1);
     const { contentBytes, checksum } = this.walker;
     if (contentBytes !== undefined && contentBytes !== BigInt(this.producedBytes)) {
       throw corrupt(`the frame declares ${contentBytes} bytes and holds ${this.producedBytes}`);
@@ -78,19 +75,34 @@ export class ZstdDecoder implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.stream.destroy();
+    this.codec.close();
   }
 
-  /** Waits for the decoder; a fault of the data or of the receiver ends the waiting. */
-  private wait(begin: (done: () => void) => void): Promise<void> {
+  /** Looks ahead in the file; a fault found there waits for what comes before it. */
+  private async inOrder(look: () => void): Promise<void> {
+    try {
+      look();
+    } catch (cause) {
+      await this.until(0);
+      throw cause;
+    }
+  }
+
+  /** Waits until no more than `most` pieces are pending, -1: for the end; a failure ends the waiting. */
+  private until(most: number): Promise<void> {
     return new Promise((resolve, reject) => {
       if (this.failure !== undefined) return reject(this.failure.cause);
-      this.waiting = { reject };
-      begin(() => resolve());
+      if (most >= 0 && this.pending <= most) return resolve();
+      this.waiting = { most, resolve, reject };
     });
   }
 
-  private take(bytes: Uint8Array): void {
+  private taken(): void {
+    this.pending--;
+    if (this.waiting !== undefined && this.pending <= this.waiting.most) this.waiting.resolve();
+  }
+
+  private take(bytes: Uint8Array<ArrayBuffer>): void {
     if (this.failure !== undefined) return;
     try {
       this.producedBytes += bytes.length;
@@ -100,12 +112,11 @@ export class ZstdDecoder implements Disposable {
     } catch (cause) {
       this.fail(cause);
     }
-    release(bytes);
   }
 
   private fail(cause: unknown): void {
     this.failure ??= { cause };
-    this.stream.destroy(); // stops a bomb at once instead of decoding what was already handed over
+    this.codec.close(); // stops a bomb at once instead of decoding what was already handed over
     this.waiting?.reject(this.failure.cause);
   }
 
@@ -116,15 +127,10 @@ export class ZstdDecoder implements Disposable {
   }
 }
 
-/**
- * Frees an output buffer that has been passed on. The runtime makes a new one for every piece of output; left to the
- * garbage collector, tens of MiB of them pile up, and each is memory the processor has not seen yet. The runtime goes
- * on filling a buffer until it is full, so only then it may go.
- */
-function release(bytes: Uint8Array): void {
-  const { buffer } = bytes;
-  if (bytes.byteOffset + bytes.byteLength < buffer.byteLength || !(buffer instanceof ArrayBuffer)) return;
-  buffer.transfer(0);
+interface Waiting {
+  readonly most: number;
+  readonly resolve: () => void;
+  readonly reject: (cause: unknown) => void;
 }
 
 /** Bytes handed over at once by `decompressZstd()`: four bytes may expand to 128 KiB, so these to 32 MiB at most. */
@@ -163,7 +169,7 @@ export class ZstdEncoder implements Disposable {
    * @param output Receives the compressed file in order. Must not keep the bytes.
    */
   constructor(level: number, output: (bytes: Uint8Array) => void) {
-    const { constants, createZstdCompress } = codec();
+    const { constants, createZstdCompress } = zlib();
     this.stream = createZstdCompress({
       chunkSize: OUTPUT_BYTES,
       params: { [constants.ZSTD_c_compressionLevel]: level, [constants.ZSTD_c_checksumFlag]: 0 },

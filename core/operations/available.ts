@@ -5,6 +5,7 @@
 import type { RepositoryConfiguration } from "../config/repo_file.ts";
 import { PeipkgError, ruleError } from "../errors.ts";
 import type { KeepContent } from "../format/package_walk.ts";
+import type { ZstdThread } from "../format/zstd_thread.ts";
 import type { Architecture } from "../identity/architecture.ts";
 import type { PackageName } from "../identity/package_name.ts";
 import type { Version } from "../identity/version.ts";
@@ -304,6 +305,7 @@ export async function acquirePlanned(
   available: Available,
   planned: readonly PlannedPackage[],
   systemArchitecture: Architecture,
+  thread?: ZstdThread,
 ): Promise<readonly AcquiredPackage[]> {
   const requests = access.read((database) =>
     planned.map((item): AcquireRequest => {
@@ -314,7 +316,7 @@ export async function acquirePlanned(
       return { name, version, architecture, source, ...(item.keep === undefined ? {} : { keep: item.keep }) };
     })
   );
-  return await acquirePackages(access, requests, { systemArchitecture });
+  return await acquirePackages(access, requests, { systemArchitecture, thread });
 }
 
 function repositorySource(

@@ -1,6 +1,7 @@
 /** Planned packages → verified content for the transaction room: downloads, local files, and their second reading. */
 import { PeipkgError, ruleError } from "../errors.ts";
 import { type PayloadEntry, replayPackage, type VerifiedPackage } from "../format/package_file.ts";
+import { ZstdThread } from "../format/zstd_thread.ts";
 import type { Architecture } from "../identity/architecture.ts";
 import { readFileHashes } from "../store/installed.ts";
 import type { AcquiredPackage } from "../repository/acquire.ts";
@@ -53,16 +54,40 @@ export async function acquireContents(
     contents.set(item.name, content);
     return { ...item, keep: content.keep };
   });
-  const acquired = await acquirePlanned(workspace, inputs.available, planned, architecture).catch((error: unknown) => {
-    throw asLocalChange(error, planned);
-  });
+  const thread = installedBytes(plan) < THREAD_BYTES ? undefined : new ZstdThread();
+  const acquired = await acquirePlanned(workspace, inputs.available, planned, architecture, thread).catch(
+    (error: unknown) => {
+      thread?.[Symbol.dispose]();
+      throw asLocalChange(error, planned);
+    },
+  );
   for (const item of acquired) for (const warning of item.warnings) workspace.warn(warning);
+  let left = acquired.length;
+  const whenStaged = () => {
+    if (--left === 0) thread?.[Symbol.dispose](); // its memory is free for what follows
+  };
   const sources = new Map(kept);
   for (const item of acquired) {
     const { name } = item.verified.manifest;
-    sources.set(name, contentOf(item, contents.get(name)));
+    sources.set(name, contentOf(item, contents.get(name), thread, whenStaged));
   }
-  return { sources, [Symbol.dispose]: () => acquired.forEach((item) => item[Symbol.dispose]()) };
+  return {
+    sources,
+    [Symbol.dispose]() {
+      thread?.[Symbol.dispose]();
+      for (const item of acquired) item[Symbol.dispose]();
+    },
+  };
+}
+
+/** Content from which starting a thread to decode it pays. */
+const THREAD_BYTES = 64 * 1024 * 1024;
+
+function installedBytes(plan: Plan): number {
+  return plan.operations.reduce(
+    (sum, operation) => operation.kind === "remove" ? sum : sum + operation.target.sizeInstalledBytes,
+    0,
+  );
 }
 
 /** New content from which keeping some of it saves too little to be worth its memory. */
@@ -98,6 +123,8 @@ function openInstalledTest(workspace: Workspace, name: string): (path: string, h
 function contentOf(
   { verified, source, repository, official }: AcquiredPackage,
   kept: KeptContent | undefined,
+  thread: ZstdThread | undefined,
+  whenStaged: () => void,
 ): ContentSource {
   const { manifest } = verified;
   return {
@@ -113,13 +140,14 @@ function contentOf(
     async replay(visitor: ContentVisitor, signal: AbortSignal): Promise<void> {
       const open = kept?.isComplete === true ? serveKept(kept, verified.entries, visitor) : -1;
       kept?.release();
-      if (open === undefined) return;
+      if (open === undefined) return whenStaged();
       let index = -1;
       await replayPackage(source, verified, {
         entry: () => ++index === open || (index > open && visitor.begin(index)),
         data: (chunk) => visitor.chunk(chunk),
         end: () => visitor.end(),
-      }, { signal });
+      }, { signal, thread });
+      whenStaged();
     },
   };
 }

@@ -15,6 +15,7 @@ import {
   verifyPackage,
 } from "../format/package_file.ts";
 import type { KeepContent } from "../format/package_walk.ts";
+import type { ZstdThread } from "../format/zstd_thread.ts";
 import type { Architecture } from "../identity/architecture.ts";
 import type { PackageName } from "../identity/package_name.ts";
 import type { Version } from "../identity/version.ts";
@@ -72,6 +73,8 @@ export interface AcquiredPackage extends Disposable {
 export interface AcquireOptions {
   /** The system's primary architecture; absent: installability is not judged. */
   readonly systemArchitecture?: Architecture;
+  /** Decodes packages beside this one. */
+  readonly thread?: ZstdThread | undefined;
 }
 
 /**
@@ -272,7 +275,7 @@ class AcquireRun {
     const { settings, session } = this.#context;
     const { source } = request;
     const expected = { name: request.name, version: request.version.raw, architecture: request.architecture };
-    const { systemArchitecture } = this.#options;
+    const { systemArchitecture, thread } = this.#options;
     return {
       trust,
       expected: source.kind === "repository"
@@ -290,6 +293,7 @@ class AcquireRun {
       dropinDirectories: settings.dropinDirectories,
       maxDecompressedBytes: settings.maxDecompressedBytes,
       ...(request.keep === undefined ? {} : { keep: request.keep }),
+      ...(thread === undefined ? {} : { thread }),
       signal: session.signal,
     };
   }

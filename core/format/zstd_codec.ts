@@ -1,0 +1,73 @@
+/**
+ * The runtime's Zstandard decoder as this room uses it, in the thread that calls it or in another one
+ * (`zstd_thread.ts`). It turns bytes into bytes; everything section 5 demands beyond that is checked by
+ * `ZstdDecoder`, in the thread that reads the package.
+ */
+import type * as Zlib from "node:zlib";
+
+/** Loaded when first needed: importing it costs every start as much as a small command takes altogether. */
+export function zlib(): typeof Zlib {
+  return globalThis.process.getBuiltinModule("node:zlib");
+}
+
+/** Bytes of one output buffer: large enough that the cost of a call vanishes, small enough for the C library to reuse. */
+export const OUTPUT_BYTES = 64 * 1024;
+/** Bytes of one piece of a file handed to another thread, as sources read them. */
+export const PIECE_BYTES = 256 * 1024;
+/** log2 of `LIMITS.zstdWindowBytes` */
+const WINDOW_LOG_MAX = 27;
+
+/** What a codec tells. Everything decoded from a piece comes before the piece is `taken()`. */
+export interface CodecEvents {
+  /** The next content. Must be passed on or copied before this returns. */
+  readonly data: (bytes: Uint8Array<ArrayBuffer>) => void;
+  /** A piece handed over has been decoded whole. */
+  readonly taken: () => void;
+  readonly ended: () => void;
+  readonly failed: (cause: unknown) => void;
+}
+
+/** A decoder at work. */
+export interface Codec {
+  /** Pieces that may be handed over before the first of them is taken. */
+  readonly depth: number;
+  /** Hands over the next piece; with a depth of 1 it must not be changed until it is taken. */
+  write(chunk: Uint8Array): void;
+  end(): void;
+  /** Stops at once. */
+  close(): void;
+}
+
+/** A codec that may be told to wait. */
+export interface LocalCodec extends Codec {
+  pause(): void;
+  resume(): void;
+}
+
+/** Begins to decode in the thread that calls. */
+export function openCodec(events: CodecEvents): LocalCodec {
+  const { constants, createZstdDecompress } = zlib();
+  const stream = createZstdDecompress({
+    chunkSize: OUTPUT_BYTES,
+    params: { [constants.ZSTD_d_windowLogMax]: WINDOW_LOG_MAX },
+  });
+  // As plain bytes: slice() of the runtime's own kind makes no copy.
+  stream.on("data", ({ buffer, byteOffset, byteLength }: Uint8Array<ArrayBuffer>) => {
+    events.data(new Uint8Array(buffer, byteOffset, byteLength));
+    // The runtime makes a new buffer for every piece of output and goes on filling one until it is full. Left to the
+    // garbage collector, tens of MiB of them pile up, and each is memory the processor has not seen yet.
+    if (byteOffset + byteLength === buffer.byteLength) buffer.transfer(0);
+  });
+  stream.on("error", events.failed);
+  return {
+    depth: 1,
+    write: (chunk) => void stream.write(chunk, (cause) => cause == null && events.taken()),
+    end() {
+      stream.once("end", events.ended);
+      stream.end();
+    },
+    close: () => void stream.destroy(),
+    pause: () => void stream.pause(),
+    resume: () => void stream.resume(),
+  };
+}
