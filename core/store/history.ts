@@ -193,21 +193,13 @@ const RUNS_PER_STATEMENT = 32;
 export function setRetainedRuns(database: Database, id: number, runs: readonly RetainedRun[]): void {
   for (let start = 0; start < runs.length; start += RUNS_PER_STATEMENT) {
     const some = runs.slice(start, start + RUNS_PER_STATEMENT);
-    // The plus signs keep the planner from reading the journal first: prior rows are not found by path alone.
     database.statement(
-      `UPDATE prior_file SET retained_path = CASE ${
-        "WHEN f.seq BETWEEN ? AND ? THEN ? ".repeat(some.length)
-      } END || f.seq
-       FROM txn_file AS f
-       WHERE prior_file.txn_id = ? AND prior_file.type <> 'dir'
-         AND f.txn_id = +prior_file.txn_id AND f.final_path = +prior_file.path
-         AND f.backup_path IS NOT NULL AND f.keep_backup = 0 AND f.old_type <> 'dir'
-         AND (${some.map(() => "+f.seq BETWEEN ? AND ?").join(" OR ")})`,
-    ).run(
-      ...some.flatMap(({ first, last, area }) => [first, last, `${area}/`]),
-      id,
-      ...some.flatMap(({ first, last }) => [first, last]),
-    );
+      `UPDATE prior_file SET retained_path = (
+         SELECT CASE ${"WHEN seq BETWEEN ? AND ? THEN ? ".repeat(some.length)} END || seq FROM txn_file AS file
+         WHERE file.txn_id = prior_file.txn_id AND final_path = path
+           AND backup_path IS NOT NULL AND keep_backup = 0 AND old_type <> 'dir'
+       ) WHERE txn_id = ? AND type <> 'dir' AND retained_path IS NULL`,
+    ).run(...some.flatMap(({ first, last, area }) => [first, last, `${area}/`]), id);
   }
 }
 
