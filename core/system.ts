@@ -154,6 +154,8 @@ export interface RootDirectory extends Disposable {
   readonly foreignDirectories: readonly string[];
   /** Descriptors this process may have open at once, where that is known (T-PATH-07). */
   readonly descriptorLimit?: number | undefined;
+  /** Says that about so many descriptors will be open at once: a kernel makes room for them once, not by and by. */
+  reserveDescriptors?(count: number): void;
 }
 
 /** Components of a security descriptor, as bits (A-SDA): owner 1, group 2, DACL 4, SACL 8, label 16. */
@@ -172,16 +174,24 @@ export interface Directory extends Disposable {
   /** Status of the directory itself. */
   selfStatus(): FileStatus;
   readLink(name: string): string;
-  /** Names in no particular order; names that are not UTF-8 are left out and counted. */
-  list(): { readonly names: readonly string[]; readonly undecodable: number };
+  /**
+   * Names in no particular order; names that are not UTF-8 are left out and counted.
+   *
+   * @param containing ASCII text: only names with it count, which costs much less than all of them.
+   */
+  list(containing?: string): { readonly names: readonly string[]; readonly undecodable: number };
   /** Opens a child directory; `undefined` when absent; `PATH_SYMLINK` when it is a link or no directory. */
   openDirectory(name: string): Directory | undefined;
+  /** Opens a regular file for reading without following a link and without blocking on a FIFO. */
+  openFile(name: string): ReadableFile;
   /**
-   * Opens a regular file for reading without following a link and without blocking on a FIFO.
+   * Reads a small regular file in one step, when many are read: `openFile()` and `readAt()` from the beginning, without
+   * the second look at what the caller's `status()` found a moment ago.
    *
-   * @param found What `status()` said a moment ago; a regular file is then not looked at a second time.
+   * @param sizeBytes Size found; at most the buffer's.
+   * @returns Bytes in `buffer`; fewer than `sizeBytes` when the file was cut meanwhile.
    */
-  openFile(name: string, found?: FileStatus): ReadableFile;
+  readFile(name: string, buffer: Uint8Array, sizeBytes: number): number;
   /** `O_CREAT|O_EXCL|O_NOFOLLOW|O_WRONLY`, mode as given whatever the umask. */
   createFile(name: string, mode: number): WritableFile;
   /** Opens for appending, creating when absent; never follows a link. */

@@ -55,7 +55,7 @@ export class NativeBarrier implements Barrier {
 }
 
 /** A regular file open for reading. */
-export class NativeReadableFile implements ReadableFile {
+class NativeReadableFile implements ReadableFile {
   readonly path: string;
   #descriptor: number;
 

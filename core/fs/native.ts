@@ -61,6 +61,7 @@ const LOCK_EXCLUSIVE_NONBLOCKING = 2 | 4;
 const RLIMIT_NOFILE = 7;
 const RENAME_NOREPLACE = 1;
 const F_SETFD = 2;
+const F_DUPFD_CLOEXEC = 1030;
 const FD_CLOEXEC = 1;
 
 const encoder = new TextEncoder();
@@ -263,21 +264,30 @@ export function readLinkAt(directory: number, name: string): string | number {
   }
 }
 
-/** Adds every name of an open directory to `names`; returns how many were not UTF-8, or a negated error number. */
-export function listNames(directory: number, names: string[]): number {
+/** Every byte a character of its own. */
+const byteDecoder = new TextDecoder("latin1");
+
+/**
+ * Adds the names of an open directory to `names`, those that contain `containing` (ASCII) where it is given; returns
+ * how many were not UTF-8, or a negated error number.
+ */
+export function listNames(directory: number, names: string[], containing?: string): number {
   const { lseek, getdents64 } = inquiring();
   lseek(directory, 0n, 0);
   let undecodable = 0;
   for (;;) {
     const length = outcome(getdents64(NUMBER.getdents64, directory, listing, LISTING_BYTES));
     if (length <= 0) return length === 0 ? undecodable : length;
+    // Hundreds of names are passed over with one look.
+    if (containing !== undefined && !byteDecoder.decode(listing.subarray(0, length)).includes(containing)) continue;
     for (let offset = 0; offset < length;) {
       const end = listing.indexOf(0, offset + 19);
       const name = listing.subarray(offset + 19, end);
       offset += listingView.getUint16(offset + 16, true);
       if (name[0] === 0x2e && (name.length === 1 || (name.length === 2 && name[1] === 0x2e))) continue;
       try {
-        names.push(decoder.decode(name));
+        const text = decoder.decode(name);
+        if (containing === undefined || text.includes(containing)) names.push(text);
       } catch {
         undecodable++;
       }
@@ -294,6 +304,28 @@ export function readAt(descriptor: number, buffer: Uint8Array, offset: number): 
     const result = outcome(pread(descriptor, ownMemory(buffer), BigInt(buffer.length), BigInt(offset)));
     if (result !== -EINTR) return result;
   }
+}
+
+/**
+ * Opens a name, reads its first `sizeBytes` (at most what `buffer` holds) and closes it. Returns the bytes in `buffer`,
+ * fewer when the file ends before, or a negated error number.
+ */
+export function readNameAt(
+  directory: number,
+  name: string,
+  flags: number,
+  buffer: Uint8Array,
+  sizeBytes: number,
+): number {
+  const descriptor = openAt(directory, name, flags);
+  if (descriptor < 0) return descriptor;
+  let length = readAt(descriptor, buffer, 0);
+  for (let count = length; count > 0 && length < sizeBytes;) {
+    count = readAt(descriptor, buffer.subarray(length), length);
+    length = count < 0 ? count : length + count;
+  }
+  closeDescriptor(descriptor);
+  return length;
 }
 
 /** One `write`; may be short. */
@@ -496,6 +528,15 @@ export function raiseDescriptorLimit(): number | undefined {
   structureView.setBigUint64(0, hard, true);
   // A refusal leaves the soft limit: fewer directories stay pinned, nothing else changes.
   return Number(outcome(setrlimit(RLIMIT_NOFILE, structure)) < 0 ? soft : hard);
+}
+
+/**
+ * Makes room for `count` descriptors at once. The kernel doubles their table when it is full and waits for all threads
+ * each time, some 10 ms.
+ */
+export function reserveDescriptors(count: number): void {
+  const highest = inquiring().fcntl(0, F_DUPFD_CLOEXEC, count - 1);
+  if (highest >= 0) closeDescriptor(highest);
 }
 
 // --- Calls of Peios, described in peios.ts -------------------------------------------------------------------------

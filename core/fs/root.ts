@@ -31,15 +31,7 @@ import {
   errnoName,
   EXDEV,
 } from "./errno.ts";
-import {
-  checked,
-  checkedValue,
-  NativeBarrier,
-  NativeReadableFile,
-  NativeWritableFile,
-  readable,
-  reportsSyncErrors,
-} from "./files.ts";
+import { checked, checkedValue, NativeBarrier, NativeWritableFile, readable, reportsSyncErrors } from "./files.ts";
 import { checkName, joinPath, linkOnPath, pathComponents, unsafeDirectory } from "./names.ts";
 import * as native from "./native.ts";
 import { AT_CWD, OPEN } from "./native.ts";
@@ -132,6 +124,10 @@ class NativeRoot implements RootDirectory {
 
   get foreignDirectories(): readonly string[] {
     return this.#tree.foreignDirectories;
+  }
+
+  reserveDescriptors(count: number): void {
+    native.reserveDescriptors(count);
   }
 
   /** Raised when it is first asked for, by what is going to pin directories. */
@@ -234,9 +230,9 @@ class NativeDirectory implements Directory {
     return checkedValue(native.readLinkAt(this.#descriptor, name), "readlinkat", this.path, name);
   }
 
-  list(): { readonly names: readonly string[]; readonly undecodable: number } {
+  list(containing?: string): { readonly names: readonly string[]; readonly undecodable: number } {
     const names: string[] = [];
-    const undecodable = checked(native.listNames(this.#descriptor, names), "getdents64", this.path);
+    const undecodable = checked(native.listNames(this.#descriptor, names, containing), "getdents64", this.path);
     return { names, undecodable };
   }
 
@@ -255,10 +251,15 @@ class NativeDirectory implements Directory {
     }
   }
 
-  openFile(name: string, found?: FileStatus): ReadableFile {
+  openFile(name: string): ReadableFile {
     const descriptor = this.#openName(name, READ_FLAGS);
-    const path = joinPath(this.path, name);
-    return found?.type === "file" ? new NativeReadableFile(descriptor, path) : readable(descriptor, path);
+    return readable(descriptor, joinPath(this.path, name));
+  }
+
+  readFile(name: string, buffer: Uint8Array, sizeBytes: number): number {
+    checkName(name, "openat", this.path);
+    const length = native.readNameAt(this.#descriptor, name, READ_FLAGS, buffer, sizeBytes);
+    return checked(length, "pread", this.path, name);
   }
 
   createFile(name: string, mode: number): WritableFile {

@@ -14,6 +14,8 @@ import { hasErrno } from "./failures.ts";
 const OPEN_MAX = 4096;
 /** The share of all descriptors a pool takes; packages, database and runtime need some too. */
 const SHARE = 0.5;
+/** So many directories open, and there will be many more. */
+const MANY = 96;
 /** The directories handed out last stay open whatever happens: a caller still works with them. */
 const HELD = 8;
 
@@ -141,6 +143,7 @@ export class DirectoryPool implements Disposable {
     }
     this.#shrink();
     this.#open.set(path, directory);
+    if (this.#open.size === MANY) this.root.reserveDescriptors?.(this.#limit);
     return directory;
   }
 

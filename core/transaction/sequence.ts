@@ -59,7 +59,7 @@ function countByDirectory(changes: ChangeSet): ReadonlyMap<string, number> {
 
 /** Every sibling name contains the marker, cut or not: only names that do can be in the way. */
 function temporaryNames(directory: Directory | undefined): ReadonlySet<string> {
-  return new Set(directory?.list().names.filter((name) => name.includes(".peipkg-")));
+  return new Set(directory?.list(".peipkg-").names);
 }
 
 class SiblingNames {

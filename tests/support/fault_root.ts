@@ -166,8 +166,8 @@ class FaultDirectory implements Directory {
   readLink(name: string): string {
     return this.#enter("readlinkat", name).readLink(name);
   }
-  list(): { readonly names: readonly string[]; readonly undecodable: number } {
-    return this.#enter("getdents64").list();
+  list(containing?: string): { readonly names: readonly string[]; readonly undecodable: number } {
+    return this.#enter("getdents64").list(containing);
   }
   openDirectory(name: string): Directory | undefined {
     const directory = this.#enter("openat", name).openDirectory(name);
@@ -175,6 +175,11 @@ class FaultDirectory implements Directory {
   }
   openFile(name: string): ReadableFile {
     return new FaultReadableFile(this.#enter("openat", name).openFile(name), this.control);
+  }
+  readFile(name: string, buffer: Uint8Array, sizeBytes: number): number {
+    const directory = this.#enter("openat", name);
+    this.control.enter("pread", joinPath(this.path, name));
+    return directory.readFile(name, buffer, sizeBytes);
   }
   createFile(name: string, mode: number): WritableFile {
     return new FaultWritableFile(this.#enter("create", name).createFile(name, mode), this.control);

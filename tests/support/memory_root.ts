@@ -266,8 +266,9 @@ class MemoryDirectory extends Handle implements Directory {
     return node.type === "symlink" ? node.target : refuse("EINVAL", "readlinkat", joinPath(this.path, name));
   }
 
-  list(): { readonly names: readonly string[]; readonly undecodable: number } {
-    return { names: [...this.live("getdents64").entries.keys()], undecodable: 0 };
+  list(containing = ""): { readonly names: readonly string[]; readonly undecodable: number } {
+    const names = [...this.live("getdents64").entries.keys()].filter((name) => name.includes(containing));
+    return { names, undecodable: 0 };
   }
 
   openDirectory(name: string): Directory | undefined {
@@ -280,6 +281,11 @@ class MemoryDirectory extends Handle implements Directory {
 
   openFile(name: string): ReadableFile {
     return new MemoryFile(this.system, this.#regular(name), joinPath(this.path, name));
+  }
+
+  readFile(name: string, buffer: Uint8Array): number {
+    using file = this.openFile(name);
+    return file.readAt(buffer, 0);
   }
 
   #regular(name: string): MemoryNode {

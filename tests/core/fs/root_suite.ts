@@ -230,6 +230,33 @@ const FILES: readonly Case[] = [
 ];
 
 const NAMES: readonly Case[] = [
+  [
+    "T-PATH-11: readFile() reads what the buffer holds, follows no link and refuses what is no regular file",
+    (_root, top) => {
+      put(top, "f", "0123456789");
+      top.makeSymlink("link", "f");
+      top.makeDirectory("d", 0o755);
+      const buffer = new Uint8Array(16);
+      assert.equal(top.readFile("f", buffer, 10), 10);
+      assert.equal(new TextDecoder().decode(buffer.subarray(0, 10)), "0123456789");
+      // Shorter than it was found to be, and longer than the buffer.
+      assert.equal(top.readFile("f", buffer, 16), 10);
+      assert.equal(top.readFile("f", buffer.subarray(0, 4), 4), 4);
+      assertErrno(() => top.readFile("link", buffer, 1), "ELOOP");
+      assertErrno(() => top.readFile("d", buffer, 1), "EISDIR");
+      assertErrno(() => top.readFile("none", buffer, 1), "ENOENT");
+      assertErrno(() => top.readFile("d/..", buffer, 1), "EINVAL");
+    },
+  ],
+
+  ["list() with a text gives the names that contain it, however many do not", (_root, top) => {
+    for (let index = 0; index < 1500; index++) put(top, `name-${index}`, "");
+    assert.deepEqual(top.list(".peipkg-").names, []);
+    put(top, "é.peipkg-staged-1", "");
+    put(top, "x.peipkg-", "");
+    assert.deepEqual([...top.list(".peipkg-").names].sort(), ["x.peipkg-", "é.peipkg-staged-1"]);
+  }],
+
   ["list() gives every name once and no dots", (_root, top) => {
     const names = ["a", "b c", "ü", "\ufeffmark", "\u{1f600}", "-"];
     for (const name of names) put(top, name, "");
