@@ -7,7 +7,7 @@ import { PeipkgError, SystemCallError } from "../errors.ts";
 import { createSha256, sha256Hex } from "../format/hash.ts";
 import { compareBytes } from "../identity/safe_path.ts";
 import type { Database } from "../store/database.ts";
-import { type InstalledFile, readFiles, readInstalledPackages } from "../store/installed.ts";
+import { type InstalledFile, iterateFiles, readInstalledPackages } from "../store/installed.ts";
 import { describedComponents } from "../format/descriptor_reader.ts";
 import { type ClaimLink, readClaimLinks, readHolders, readSdOverrides, type SdOverride } from "../store/roles.ts";
 import type { Directory, FileStatus, RootDirectory } from "../system.ts";
@@ -90,7 +90,7 @@ export async function verifyInstalled(
         text: `${name} is orphaned: ${origin} is no longer configured or trusted; check it before relying on it`,
       });
     }
-    problems.push(...await inspector.checkPackage(name, readFiles(database, name), links.get(name) ?? []));
+    problems.push(...await inspector.checkPackage(name, iterateFiles(database, name), links.get(name) ?? []));
     if (!presenceOnly) problems.push(...inspector.checkDescriptors(readSdOverrides(database, name)));
   }
   return { packages: chosen.size, files: inspector.checked, problems: problems.sort(compareProblems) };
@@ -139,7 +139,7 @@ class Inspector implements Disposable {
 
   async checkPackage(
     name: string,
-    files: readonly InstalledFile[],
+    files: Iterable<InstalledFile>,
     links: readonly ClaimLink[],
   ): Promise<readonly VerifyProblem[]> {
     const problems: VerifyProblem[] = [];
@@ -227,14 +227,13 @@ class Inspector implements Disposable {
   }
 
   #hash(directory: Directory, base: string, status: FileStatus): string {
-    using file = directory.openFile(base, status);
     const { sizeBytes } = status;
-    // Most files fit the buffer: one read, and their hash in one call.
-    const first = file.readAt(this.#buffer, 0);
-    if (first >= sizeBytes || first === 0) return sha256Hex(this.#buffer.subarray(0, first));
+    if (sizeBytes <= BUFFER_BYTES) {
+      return sha256Hex(this.#buffer.subarray(0, directory.readFile(base, this.#buffer, sizeBytes)));
+    }
+    using file = directory.openFile(base);
     const hash = createSha256();
-    hash.update(this.#buffer.subarray(0, first));
-    for (let offset = first; offset < sizeBytes;) {
+    for (let offset = 0; offset < sizeBytes;) {
       const count = file.readAt(this.#buffer, offset);
       if (count === 0) break; // cut short while we read: the hash will differ
       hash.update(this.#buffer.subarray(0, count));

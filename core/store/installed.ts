@@ -201,6 +201,26 @@ export function readFiles(database: Database, name: string): readonly InstalledF
   return database.statement(sql, { positional: true }).all(name).map(fileOf);
 }
 
+/** Files read at once by `iterateFiles()`: few enough not to outlive the young generation of the heap. */
+const FILES_PER_PART = 256;
+
+/** Paths of a package in byte order, some at a time; for what looks at each once. */
+export function* iterateFiles(database: Database, name: string): Generator<InstalledFile, void, undefined> {
+  const statement = database.statement(
+    `SELECT ${FILE_COLUMNS} FROM package_file WHERE package_name = ? AND path > ? ORDER BY path LIMIT ?`,
+    { positional: true },
+  );
+  for (let last = "";;) {
+    const rows = statement.all(name, last, FILES_PER_PART);
+    for (const row of rows) {
+      const file = fileOf(row);
+      last = file.path;
+      yield file;
+    }
+    if (rows.length < FILES_PER_PART) return;
+  }
+}
+
 /** Regular files of a package below a directory (`/etc`), in byte order. */
 export function readFilesBelow(database: Database, name: string, directory: string): readonly InstalledFile[] {
   const sql = `SELECT ${FILE_COLUMNS} FROM package_file

@@ -200,10 +200,10 @@ function refuseFile(directory: unknown, name: string): unknown {
   if (typeof directory !== "object" || directory === null) return directory;
   return new Proxy(directory, {
     get(target, key) {
-      if (key === "openFile") {
-        return (wanted: string) => {
+      if (key === "openFile" || key === "readFile") {
+        return (wanted: string, ...rest: readonly unknown[]) => {
           if (wanted === name) throw new SystemCallError("EIO", "openat", wanted);
-          return Reflect.get(target, key).call(target, wanted);
+          return Reflect.get(target, key).call(target, wanted, ...rest);
         };
       }
       const value = Reflect.get(target, key);

@@ -10,6 +10,7 @@ import {
   findPathBelow,
   insertFiles,
   insertPackage,
+  iterateFiles,
   readAnnotation,
   readAnnotations,
   readFile,
@@ -158,6 +159,18 @@ Deno.test("findPathBelow() finds what lies inside a directory and not beside it"
   assert.equal(findPathBelow(database, "/usr/lib"), "/usr/lib/y");
   assert.equal(findPathBelow(database, "/usr/li"), undefined);
   assert.equal(findPathBelow(database, "/"), "/usr/lib-x");
+});
+
+Deno.test("T-VRFY-09: iterateFiles() gives every path of one package once, in byte order, however many there are", () => {
+  using fixture = openStateFixture();
+  const database = createDatabase(fixture);
+  for (const name of ["aa", "bb"]) insertPackage(database, packageRecord(name));
+  for (const count of [0, 256, 700]) {
+    for (const { path } of readFiles(database, "aa")) deleteFile(database, "aa", path);
+    insertFiles(database, "aa", Array.from({ length: count }, (_, index) => fileRow(`/usr/share/aa/${index}`)));
+    assert.deepEqual([...iterateFiles(database, "aa")], readFiles(database, "aa"));
+    assert.equal(readFiles(database, "aa").length, count);
+  }
 });
 
 Deno.test("readFilesBelow() gives the regular files of one package inside a directory, in byte order", () => {
