@@ -326,10 +326,12 @@ class ContentWriter implements Disposable {
       using file = this.#file;
       this.#file = undefined;
       if (file === undefined || this.#directory === undefined) return;
-      if (isPrivileged) file.changeOwner(0, 0);
+      const { inode, uid, gid } = file.status();
+      change.stagedInode = inode;
+      // T-MODE-04: what a directory or file system makes of a new file differs; mostly it is right already.
+      if (isPrivileged && (uid !== 0 || gid !== 0)) file.changeOwner(0, 0);
       file.changeMode(mode);
       if (change.mtimeSeconds !== undefined) file.setModified(BigInt(change.mtimeSeconds) * NANOSECONDS);
-      change.stagedInode = file.status().inode;
       if (durability.needsFileSync(this.#directory)) file.sync();
     } catch (error) {
       throw asFailure(
