@@ -5,9 +5,10 @@ import { TarReader } from "./tar.ts";
 import { type LocalCodec, openCodec } from "./zstd_codec.ts";
 import type { FromThread, ToThread } from "./zstd_thread.ts";
 
-/** Buffers decoded ahead of the reader, and their size: a message costs as much as hashing some 60 KiB. */
-const AHEAD = 4;
-const BUFFER_BYTES = 512 * 1024;
+/** Buffers decoded ahead of the reader. */
+const AHEAD = 8;
+/** Large enough that messages cost little, small enough that the reader finds them in the processor's cache. */
+const BUFFER_BYTES = 128 * 1024;
 
 /** Buffers at rest, for whichever file needs one next. */
 const spare: Uint8Array<ArrayBuffer>[] = [];
