@@ -120,10 +120,18 @@ export interface VerifiedPackage {
   readonly [brand]: "VerifiedPackage";
 }
 
+/** An entry as the second pass compares it. */
+export type KnownEntry = Omit<PayloadEntry, "path"> & { readonly path: string };
+
+/** A verified package whose entries may be kept in another form. */
+export type KnownPackage = Omit<VerifiedPackage, "entries"> & {
+  readonly entries: { at(index: number): KnownEntry | undefined };
+};
+
 /** Receives the payload of the second pass. Synchronous; must not keep chunks. */
 export interface PayloadVisitor {
   /** @returns false when the content is not wanted; it is checked all the same. */
-  entry(entry: PayloadEntry): boolean;
+  entry(entry: KnownEntry): boolean;
   data(chunk: Uint8Array): void;
   /** Called after the content of a file whose `entry()` gave true, once its hash has been compared. */
   end(): void;
@@ -185,7 +193,7 @@ export async function verifyPackage(source: ByteSource, options: VerifyOptions):
  */
 export async function replayPackage(
   source: ByteSource,
-  verified: VerifiedPackage,
+  verified: KnownPackage,
   visitor: PayloadVisitor,
   options: { readonly signal?: AbortSignal; readonly thread?: ZstdThread | undefined } = {},
 ): Promise<void> {

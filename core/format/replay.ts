@@ -5,7 +5,7 @@
 import { PeipkgError, ruleError } from "../errors.ts";
 import { ArchiveLayout } from "./archive_layout.ts";
 import { createSha256, type Sha256 } from "./hash.ts";
-import type { PayloadEntry, PayloadVisitor, VerifiedPackage } from "./package_file.ts";
+import type { KnownEntry, KnownPackage, PayloadVisitor } from "./package_file.ts";
 import type { TarEntry, TarHandler } from "./tar.ts";
 
 /** Carries what a visitor threw through the decoder, so that it is not taken for a fault of the file. */
@@ -16,7 +16,7 @@ class VisitorFailure extends Error {
 }
 
 /** Rethrows what ended a replay: a visitor's own failure as it is, everything else as a changed file. */
-export function rethrowReplay(verified: VerifiedPackage, cause: unknown): never {
+export function rethrowReplay(verified: KnownPackage, cause: unknown): never {
   if (cause instanceof VisitorFailure) throw cause.cause;
   if (cause instanceof PeipkgError && cause.detail.rule !== undefined && CHANGED_RULES.has(cause.detail.rule)) {
     throw cause;
@@ -28,7 +28,7 @@ export function rethrowReplay(verified: VerifiedPackage, cause: unknown): never 
 const CHANGED_RULES: ReadonlySet<string> = new Set(["PKG_CHANGED", "E_LOCAL_CHANGED"]);
 
 /** The error of a file that is no longer the one that was verified. */
-export function changed(verified: VerifiedPackage, found: string, cause?: unknown): PeipkgError {
+export function changed(verified: KnownPackage, found: string, cause?: unknown): PeipkgError {
   const { name, version } = verified.manifest;
   return ruleError(
     verified.origin === "local-file" ? "E_LOCAL_CHANGED" : "PKG_CHANGED",
@@ -41,14 +41,14 @@ export function changed(verified: VerifiedPackage, found: string, cause?: unknow
 export class Replay implements TarHandler {
   private readonly layout = new ArchiveLayout();
   private next = 0;
-  private current: PayloadEntry | undefined;
+  private current: KnownEntry | undefined;
   private wanted = false;
   private isFile = false;
   private hash: Sha256 | undefined;
 
   /** @param hashes Sums of the regular files in the order of the archive, when they are made elsewhere. */
   constructor(
-    private readonly verified: VerifiedPackage,
+    private readonly verified: KnownPackage,
     private readonly visitor: PayloadVisitor,
     private readonly hashes: { nextHash(): string | undefined } | undefined,
   ) {}
@@ -60,7 +60,7 @@ export class Replay implements TarHandler {
   entry(entry: TarEntry): void {
     this.isFile = entry.type === "file";
     if (this.layout.next(entry).kind !== "payload") return;
-    const known = this.verified.entries[this.next++];
+    const known = this.verified.entries.at(this.next++);
     const same = known !== undefined && known.path === entry.path && known.type === entry.type &&
       known.sizeBytes === entry.sizeBytes && known.target === entry.target &&
       entry.mtime === this.verified.modifiedSeconds;

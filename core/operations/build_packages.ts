@@ -6,6 +6,7 @@ import type { Manifest } from "../format/manifest.ts";
 import { packPackage, parseManifestDraft } from "../format/pack.ts";
 import type { PackEntry } from "../format/pack.ts";
 import {
+  type KnownEntry,
   type PayloadEntry,
   type PayloadVisitor,
   replayPackage,
@@ -290,7 +291,7 @@ class Unpacker implements PayloadVisitor, Disposable {
     throw new PeipkgError("exists", `cannot unpack into "${target}": it is not empty`, { path: target });
   }
 
-  entry(entry: PayloadEntry): boolean {
+  entry(entry: KnownEntry): boolean {
     const slash = entry.path.lastIndexOf("/");
     using parent = openOrCreateDirectory(this.tree, `/${slash < 0 ? "" : entry.path.slice(0, slash)}`, DIRECTORY_MODE);
     const name = entry.path.slice(slash + 1);

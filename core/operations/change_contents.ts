@@ -1,6 +1,6 @@
 /** Planned packages → verified content for the transaction room: downloads, local files, and their second reading. */
 import { PeipkgError, ruleError } from "../errors.ts";
-import { type PayloadEntry, replayPackage, type VerifiedPackage } from "../format/package_file.ts";
+import { type KnownEntry, type PayloadEntry, replayPackage } from "../format/package_file.ts";
 import { ZstdThread } from "../format/zstd_thread.ts";
 import type { Architecture } from "../identity/architecture.ts";
 import { readFileHashes } from "../store/installed.ts";
@@ -71,11 +71,12 @@ export async function acquireContents(
     const { name } = item.verified.manifest;
     sources.set(name, contentOf(item, contents.get(name), thread, whenStaged));
   }
+  const files = acquired.map(({ source }) => source); // and nothing else of them: their entries are in another form now
   return {
     sources,
     [Symbol.dispose]() {
       thread?.[Symbol.dispose]();
-      for (const item of acquired) item[Symbol.dispose]();
+      for (const file of files) file[Symbol.dispose]();
     },
   };
 }
@@ -126,23 +127,26 @@ function contentOf(
   thread: ZstdThread | undefined,
   whenStaged: () => void,
 ): ContentSource {
-  const { manifest } = verified;
+  const { entries: found, ...facts } = verified;
+  const { manifest } = facts;
+  const entries = found.map((entry) => contentEntry(entry, facts.modifiedSeconds));
   return {
     name: manifest.name,
     version: manifest.version.raw,
     architecture: manifest.architecture,
-    packageHash: verified.packageHash,
+    packageHash: facts.packageHash,
     manifest,
-    manifestText: decoder.decode(verified.manifestBytes),
-    entries: verified.entries.map((entry) => contentEntry(entry, verified)),
+    manifestText: decoder.decode(facts.manifestBytes),
+    entries,
     repository,
     official,
     async replay(visitor: ContentVisitor, signal: AbortSignal): Promise<void> {
-      const open = kept?.isComplete === true ? serveKept(kept, verified.entries, visitor) : -1;
+      const open = kept?.isComplete === true ? serveKept(kept, entries.length, visitor) : -1;
       kept?.release();
       if (open === undefined) return whenStaged();
       let index = -1;
-      await replayPackage(source, verified, {
+      const known = { ...facts, entries: { at: (at: number) => knownEntry(entries[at]) } };
+      await replayPackage(source, known, {
         entry: () => ++index === open || (index > open && visitor.begin(index)),
         data: (chunk) => visitor.chunk(chunk),
         end: () => visitor.end(),
@@ -159,10 +163,10 @@ function contentOf(
  */
 function serveKept(
   kept: KeptContent,
-  entries: readonly PayloadEntry[],
+  count: number,
   visitor: ContentVisitor,
 ): number | undefined {
-  for (let index = 0; index < entries.length; index++) {
+  for (let index = 0; index < count; index++) {
     if (!visitor.begin(index)) continue;
     const bytes = kept.get(index);
     if (bytes === undefined) return index;
@@ -172,13 +176,21 @@ function serveKept(
   return undefined;
 }
 
-function contentEntry(entry: PayloadEntry, verified: VerifiedPackage): ContentEntry {
+function contentEntry(entry: PayloadEntry, modifiedSeconds: number): ContentEntry {
   return {
     path: `/${entry.path}`,
     type: entry.type,
     sizeBytes: entry.sizeBytes,
     hash: entry.hash ?? "",
     target: entry.target ?? "",
-    mtimeSeconds: entry.type === "dir" ? undefined : verified.modifiedSeconds,
+    mtimeSeconds: entry.type === "dir" ? undefined : modifiedSeconds,
   };
+}
+
+/** The entry as verification had it. Tens of thousands of them are not kept in both forms. */
+function knownEntry(entry: ContentEntry | undefined): KnownEntry | undefined {
+  if (entry === undefined) return undefined;
+  const { path, type, sizeBytes, hash, target } = entry;
+  const base = { path: path.slice(1), type, sizeBytes };
+  return type === "file" ? { ...base, hash } : type === "symlink" ? { ...base, target } : base;
 }
