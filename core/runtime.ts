@@ -173,21 +173,34 @@ function networkError(error: unknown): NetworkError {
   return new NetworkError(phase, reason, error);
 }
 
-/** The same bytes; a stream that breaks off fails with `NetworkError`, one that is aborted with the signal's reason. */
+/**
+ * The same bytes; a stream that breaks off fails with `NetworkError`, one that is aborted with the signal's reason. The
+ * runtime's own watch over the signal does not survive a collection of garbage while a body is read (measured with
+ * 2.9.6: the abort is lost and the read never ends), so it is watched here.
+ */
 function watchBody(body: ReadableStream<Uint8Array>, signal: AbortSignal): ReadableStream<Uint8Array> {
   const reader = body.getReader();
+  const onAbort = () => void reader.cancel(signal.reason).catch(() => {}); // ends a pending read
+  signal.addEventListener("abort", onAbort, { once: true });
+  const forget = () => signal.removeEventListener("abort", onAbort);
   return new ReadableStream<Uint8Array>({
     async pull(controller) {
       try {
         const { done, value } = await reader.read();
-        if (done) controller.close();
-        else controller.enqueue(value);
+        signal.throwIfAborted();
+        if (!done) return controller.enqueue(value);
+        forget();
+        controller.close();
       } catch (error) {
+        forget();
         if (signal.aborted) throw signal.reason;
         throw new NetworkError("body", error instanceof Error ? error.message : String(error), error);
       }
     },
-    cancel: (reason) => reader.cancel(reason),
+    cancel(reason) {
+      forget();
+      return reader.cancel(reason);
+    },
   }, { highWaterMark: 0 });
 }
 

@@ -82,13 +82,13 @@ async function attemptDownload(
   let offset = known === undefined ? 0 : file.status().sizeBytes;
   let response = await openPart(context, request, offset, known);
   if (response.status === 416 || (response.status === 206 && rangeStart(response) !== offset)) {
-    await cancel(response);
+    await response.discard();
     offset = 0;
     response = await openPart(context, request, 0, undefined);
   }
   if (response.status !== 206) offset = 0;
   if (response.status !== 200 && response.status !== 206) {
-    await cancel(response);
+    await response.discard();
     throw statusError(request, response.status);
   }
   await receive(directory, request, response, file, offset, tag);
@@ -115,7 +115,7 @@ async function receive(
   const coding = (response.header("content-encoding") ?? "identity").toLowerCase();
   const declared = Number(response.header("content-length") ?? "0");
   if (coding !== "identity" || offset + declared > request.limitBytes) {
-    await cancel(response);
+    await response.discard();
     // R-HTTP-03: the hash covers the file as it is; a coding on top of it is not what was asked for.
     throw coding === "identity" ? limitError(request) : codingError(request.url, request.repository, coding);
   }
@@ -148,10 +148,6 @@ function readTag(directory: Directory, name: string): string | undefined {
 function rangeStart(response: OpenResponse): number | undefined {
   const match = /^bytes ([0-9]{1,15})-/.exec(response.header("content-range") ?? "");
   return match === null ? undefined : Number(match[1]);
-}
-
-async function cancel(response: OpenResponse): Promise<void> {
-  for await (const _chunk of response.body) return;
 }
 
 function removeIfThere(directory: Directory, name: string): void {

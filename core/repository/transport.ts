@@ -44,6 +44,8 @@ export interface OpenResponse {
   readonly header: (name: string) => string | undefined;
   /** Raw bytes. Leaving the loop early cancels the transfer. */
   readonly body: AsyncIterable<Uint8Array>;
+  /** Gives the answer up before its body was asked for. */
+  discard(): Promise<void>;
 }
 
 /**
@@ -61,11 +63,17 @@ export async function fetchDocument(context: RepositoryContext, request: Documen
   return await withRetries(context, url, async () => {
     const headers = { "accept-encoding": request.compressed ? OFFERED_CODINGS : "identity" };
     const response = await openHttp(context, request, headers);
-    if (response.status !== 200) throw statusError(request, response.status);
-    const coding = checkCoding(request, response);
-    const declaredBytes = checkDeclaredLength(request, response);
+    let head: { readonly coding: ContentCoding; readonly declaredBytes: number };
+    try {
+      if (response.status !== 200) throw statusError(request, response.status);
+      head = { coding: checkCoding(request, response), declaredBytes: checkDeclaredLength(request, response) };
+    } catch (error) {
+      await response.discard();
+      throw error;
+    }
     const bounded = limitStream(response.body, limitBytes, request);
-    return await collect(limitStream(decodeContent(bounded, coding, request), limitBytes, request), declaredBytes);
+    const decoded = decodeContent(bounded, head.coding, request);
+    return await collect(limitStream(decoded, limitBytes, request), head.declaredBytes);
   });
 }
 
@@ -203,6 +211,10 @@ export async function openHttp(
       status: response.status,
       header: (name) => response.headers.get(name) ?? undefined,
       body: readBody(context, response, patience),
+      async discard() {
+        patience.stop();
+        await response.body?.cancel().catch(() => {});
+      },
     };
   } catch (error) {
     patience.stop();

@@ -1,4 +1,6 @@
 import { strict as assert } from "node:assert";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import { PeipkgError } from "../../../core/errors.ts";
 import { chooseProxy } from "../../../core/repository/proxy.ts";
@@ -51,6 +53,11 @@ function begin(settings: readonly string[] = []): Scene {
   };
 }
 
+function collectGarbage(): void {
+  setFlagsFromString("--expose-gc");
+  runInNewContext("gc()");
+}
+
 Deno.test("R-HTTP-01: fetchDocument() takes 200 for success and names any other status", async () => {
   await using scene = begin();
   assert.equal(await scene.fetch("hello"), "hello, world");
@@ -99,6 +106,20 @@ Deno.test("R-HTTP-02, R-HTTP-03: fetchDocument() decodes what it offered and bou
   await assert.rejects(scene.fetch("hello"), refusedBy("E_HTTP_ENCODING"));
 });
 
+Deno.test("R-SIG-01, R-HTTP-02: fetchDocument() gives the bytes that came, whatever length was announced", async () => {
+  await using scene = begin();
+  scene.world.isOnline = false;
+  const chunks = ["he", "", "llo, ", "wor", "ld"].map((text) => new TextEncoder().encode(text));
+  for (const announced of [undefined, "0", "1", "7", "12", "999", "x", "-1"]) {
+    const headers = announced === undefined ? {} : { "content-length": announced };
+    scene.world.serve = () => ({ headers, body: streamOf(chunks) });
+    assert.equal(await scene.fetch("hello"), "hello, world", announced);
+    await assert.rejects(scene.fetch("hello", { limitBytes: 11 }), refusedBy("E_SIZE_BOUND"));
+  }
+  scene.world.serve = () => ({ headers: { "content-length": "1001" }, body: streamOf(chunks) });
+  await assert.rejects(scene.fetch("hello"), refusedBy("E_SIZE_BOUND"));
+});
+
 Deno.test("R-HTTP-04: fetchDocument() follows redirects only where they may lead", async () => {
   await using scene = begin();
   scene.server.behaviours.set("a", status("302 Found", { location: "/hello" }));
@@ -119,6 +140,15 @@ Deno.test("R-HTTP-05: fetchDocument() gives up on a server that falls silent", a
   await using scene = begin(["fetch_timeout=1", "fetch_retries=0"]);
   scene.server.behaviours.set("hello", stalling);
   // A wait of one second is short enough to be skipped by the test's clock, so silence is noticed at once.
+  await assert.rejects(scene.fetch("hello"), refusedBy("E_NETWORK_TIMEOUT"));
+});
+
+Deno.test("R-HTTP-05: a collection of garbage meanwhile leaves nobody waiting", async () => {
+  await using scene = begin(["fetch_timeout=1", "fetch_retries=0"]);
+  scene.server.behaviours.set("hello", async (connection, file) => {
+    setTimeout(collectGarbage, 200);
+    await stalling(connection, file);
+  });
   await assert.rejects(scene.fetch("hello"), refusedBy("E_NETWORK_TIMEOUT"));
 });
 
