@@ -93,6 +93,7 @@ export class ZstdThread implements Disposable {
   #lose(message: string): void {
     this.#loss = new PeipkgError("internal", `cannot decompress: the thread that does it ended: ${message}`);
     for (const turn of this.#open) turn.lose(this.#loss);
+    for (const next of this.#queue.splice(0)) next();
   }
 
   [Symbol.dispose](): void {

@@ -177,6 +177,9 @@ Deno.test("a thread that ends at work is a failure of the operation, not of the 
   const bytes = await build({ payload: PAYLOAD });
   assert.match(await verdictOf(bytes, thread), /^internal undefined cannot decompress: the thread that does it ended/);
   assert.match(await verdictOf(bytes, thread), /^internal /); // what comes later does not wait for it
+  using shared = threadRunning(DYING);
+  const verdicts = await Promise.all([1, 2, 3, 4].map(() => verdictOf(bytes, shared))); // nor what waits for a turn
+  assert.deepEqual(verdicts.map((text) => text.split(" ", 1)[0]), ["internal", "internal", "internal", "internal"]);
   using another = threadRunning(DYING);
   await assert.rejects(
     replayPackage(sourceOf(bytes), await verified(bytes), new Content(), { thread: another }),
