@@ -3,6 +3,7 @@
  * again and compare, fetch and verify everything, and run the transaction (style: what is shown is what is done).
  */
 import { PeipkgError, RULE_REASONS, ruleError, type Warning } from "../errors.ts";
+import type { ZstdThread } from "../format/zstd_thread.ts";
 import type { Architecture } from "../identity/architecture.ts";
 import type { Plan } from "../resolver/plan.ts";
 import type { Database } from "../store/database.ts";
@@ -15,7 +16,7 @@ import { refuseAlternateUpgrades } from "./alternate_upgrade.ts";
 import { digestPlan, reportAnswer } from "./authorisations.ts";
 import { auditClaimFailure, auditFailure, auditRefusal, flagEvidence, flagsOf, staleEvidence } from "./change_audit.ts";
 import { readDescriptorTrust } from "./descriptor_trust.ts";
-import { acquireContents } from "./change_contents.ts";
+import { acquireContents, startThread } from "./change_contents.ts";
 import { type ChangeInputs, gatherInputs, needOf } from "./change_inputs.ts";
 import type {
   ChangeAnswers,
@@ -185,13 +186,14 @@ export async function applyChange(
 ): Promise<ChangeReport> {
   const stale = staleEvidence(prepared);
   for (const evidence of stale) reportAnswer(workspace, evidence, "granted"); // A-AUTH-A05
+  using thread = startThread(prepared.plan);
   try {
     return await workspace.withWriter(async (writer) => {
       const current = revalidate(workspace, prepared, writer);
       // R-TRANS-04: what was authorised before planning is accepted now that something is written.
       acceptConfigurations(workspace, writer.database, prepared.basis.inputs.available.consulted, "file");
       if (prepared.isMarksOnly) return applyMarks(workspace, prepared, writer.database);
-      return await runTransaction(workspace, prepared, current, answers, writer);
+      return await runTransaction(workspace, prepared, current, answers, writer, thread);
     });
   } catch (error) {
     auditFailure(workspace, prepared, error);
@@ -267,6 +269,7 @@ async function runTransaction(
   current: Current,
   answers: ChangeAnswers,
   writer: Writer,
+  thread: ZstdThread | undefined,
 ): Promise<ChangeReport> {
   const { plan, request } = prepared;
   const { undo, architecture } = current;
@@ -276,6 +279,7 @@ async function runTransaction(
     prepared.basis.inputs,
     undo?.kept ?? new Map(),
     architecture,
+    thread,
   );
   // F-LATE-07: what the index kept quiet about
   refuseAlternateUpgrades(request, plan, (name) => contents.sources.get(name)?.manifest.alternateUpgrade ?? "");

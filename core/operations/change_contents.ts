@@ -36,6 +36,7 @@ function plannedPackages(plan: Plan, kept: ReadonlyMap<string, ContentSource>): 
  *
  * @throws {PeipkgError} What acquiring throws; `hash` (`E_LOCAL_CHANGED`) for a local file that is not the one planned
  * with.
+ * @param thread Decodes beside this one; it is ended when everything has been staged.
  * @see T-VERIFY-01, S-LOCAL-04, C-INSTALL-13
  */
 export async function acquireContents(
@@ -44,6 +45,7 @@ export async function acquireContents(
   inputs: ChangeInputs,
   kept: ReadonlyMap<string, ContentSource>,
   architecture: Architecture,
+  thread: ZstdThread | undefined,
 ): Promise<ChangeContents> {
   const budget = new ContentBudget();
   const contents = new Map<string, KeptContent>();
@@ -54,10 +56,8 @@ export async function acquireContents(
     contents.set(item.name, content);
     return { ...item, keep: content.keep };
   });
-  const thread = installedBytes(plan) < THREAD_BYTES ? undefined : new ZstdThread();
   const acquired = await acquirePlanned(workspace, inputs.available, planned, architecture, thread).catch(
     (error: unknown) => {
-      thread?.[Symbol.dispose]();
       throw asLocalChange(error, planned);
     },
   );
@@ -75,7 +75,6 @@ export async function acquireContents(
   return {
     sources,
     [Symbol.dispose]() {
-      thread?.[Symbol.dispose]();
       for (const file of files) file[Symbol.dispose]();
     },
   };
@@ -84,11 +83,13 @@ export async function acquireContents(
 /** Content from which starting a thread to decode it pays. */
 const THREAD_BYTES = 64 * 1024 * 1024;
 
-function installedBytes(plan: Plan): number {
-  return plan.operations.reduce(
+/** Starts the thread that decodes what a plan installs, when that is much; as early as it is certain, it takes its time. */
+export function startThread({ operations }: Plan): ZstdThread | undefined {
+  const bytes = operations.reduce(
     (sum, operation) => operation.kind === "remove" ? sum : sum + operation.target.sizeInstalledBytes,
     0,
   );
+  return bytes < THREAD_BYTES ? undefined : new ZstdThread();
 }
 
 /** New content from which keeping some of it saves too little to be worth its memory. */
