@@ -125,12 +125,13 @@ function firstElement(bytes: Uint8Array): number | undefined {
   if (match === null) return undefined;
   const at = match.index + match[0].length;
   if (bytes[at] !== OPEN_BRACE) return undefined;
-  // The name may also stand deeper down: then something is left open.
+  // The name may also stand deeper down: then something is left open. Or it ends a longer one: then that is the last.
   const closed = new Uint8Array(at + 2);
   closed.set(bytes.subarray(0, at));
   closed.set([CLOSE_BRACKET, CLOSE_BRACE], at);
   try {
-    return readJson(closed, { document: "index" }) instanceof JsonObject ? at : undefined;
+    const head = readJson(closed, { document: "index" });
+    return head instanceof JsonObject && head.keys.at(-1) === "packages" ? at : undefined;
   } catch (cause) {
     if (!(cause instanceof PeipkgError)) throw cause;
     return undefined;

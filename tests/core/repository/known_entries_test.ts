@@ -81,6 +81,8 @@ Deno.test("F-JSON-01, F-JSON-03, R-IDX-01: known entries make nothing valid that
   // The same array somewhere else: its elements are no entries, the ones that count are.
   const other = `{"x":${text.slice(0, -1)}},${text.slice(1)}`;
   assert.equal(read(other.replace(/(.*)"packages":\[/s, '$1"packages":[null,')), "E_INDEX_FIELD");
+  const beside = (packages: unknown) => `{"x\\"packages":${JSON.stringify(ENTRIES)},${indexText(packages).slice(1)}`;
+  assert.equal(read(beside([ENTRIES[0], null, ENTRIES[2]]), encode(beside(ENTRIES))), "E_INDEX_FIELD");
 });
 
 Deno.test("R-IDX-05: reading beside a known index gives what reading it whole gives, whatever was changed", () => {
