@@ -47,21 +47,35 @@ export interface LocalCodec extends Codec {
 /** Begins to decode in the thread that calls. */
 export function openCodec(events: CodecEvents): LocalCodec {
   const { constants, createZstdDecompress } = zlib();
+  // While it is paused it decodes no further than the output that waits: a fault behind that would discard it.
+  const patience = { readableHighWaterMark: 1 };
   const stream = createZstdDecompress({
     chunkSize: OUTPUT_BYTES,
     params: { [constants.ZSTD_d_windowLogMax]: WINDOW_LOG_MAX },
+    ...patience,
   });
+  /** Pieces decoded whole whose output still waits. */
+  let decoded = 0;
+  const tell = () => {
+    for (; decoded > 0 && stream.readableLength === 0; decoded--) events.taken();
+  };
   // As plain bytes: slice() of the runtime's own kind makes no copy.
   stream.on("data", ({ buffer, byteOffset, byteLength }: Uint8Array<ArrayBuffer>) => {
     events.data(new Uint8Array(buffer, byteOffset, byteLength));
     // The runtime makes a new buffer for every piece of output and goes on filling one until it is full. Left to the
     // garbage collector, tens of MiB of them pile up, and each is memory the processor has not seen yet.
     if (byteOffset + byteLength === buffer.byteLength) buffer.transfer(0);
+    tell();
   });
   stream.on("error", events.failed);
   return {
     depth: 1,
-    write: (chunk) => void stream.write(chunk, (cause) => cause == null && events.taken()),
+    write: (chunk) =>
+      void stream.write(chunk, (cause) => {
+        if (cause != null) return;
+        decoded++;
+        tell();
+      }),
     end() {
       stream.once("end", events.ended);
       stream.end();

@@ -138,32 +138,75 @@ Deno.test("T-VERIFY-05: a file changed between its readings is refused whichever
   }
 });
 
-Deno.test("F-ZST-03: another thread decodes no further than a few buffers ahead of who reads", async () => {
-  const worker = new Worker(new URL("../../../core/format/zstd_worker.ts", import.meta.url), { type: "module" });
-  const open = (receive: (message: FromThread) => void) => {
+/** The thread's code without what `ZstdThread` makes of it, and another turn of its event loop for each `wait()`. */
+class Bare implements Disposable {
+  readonly #worker = new Worker(new URL("../../../core/format/zstd_worker.ts", import.meta.url), { type: "module" });
+  readonly #port = this.open((message) => this.receive(message));
+
+  constructor(private readonly receive: (message: FromThread) => void) {
+    this.send({ kind: "begin", summed: "signed-range" });
+  }
+
+  open(receive: (message: FromThread) => void): MessagePort {
     const { port1, port2 } = new MessageChannel();
     port1.onmessage = ({ data }: MessageEvent<FromThread>) => receive(data);
-    worker.postMessage(undefined, [port2]);
-    return { send: (message: ToThread) => port1.postMessage(message), close: () => port1.close() };
-  };
-  let receivedBytes = 0;
-  const port = open((message) => receivedBytes += message.kind === "data" ? message.bytes : 0);
-  port.send({ kind: "begin", summed: "signed-range" });
-  const bomb = new Uint8Array(zstdCompressSync(new Uint8Array(64 * 1024 * 1024)));
-  port.send({ kind: "write", buffer: bomb.buffer, bytes: bomb.length });
-  // Each answer is a turn of its event loop; it would decode everything in fewer.
-  for (let turn = 0; turn < 300; turn++) {
-    await new Promise<void>((resolve) => {
-      const other = open(() => {
-        other.close();
-        resolve();
-      });
-      other.send({ kind: "sum" });
-    });
+    this.#worker.postMessage(undefined, [port2]);
+    return port1;
   }
-  port.close();
-  worker.terminate();
+
+  send(message: ToThread): void {
+    this.#port.postMessage(message);
+  }
+
+  async wait(turns: number): Promise<void> {
+    for (let turn = 0; turn < turns; turn++) {
+      await new Promise<void>((resolve) => {
+        const other = this.open(() => {
+          other.close();
+          resolve();
+        });
+        other.postMessage({ kind: "sum" } satisfies ToThread);
+      });
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.#port.close();
+    this.#worker.terminate();
+  }
+}
+
+Deno.test("F-ZST-03: another thread decodes no further than a few buffers ahead of who reads", async () => {
+  let receivedBytes = 0;
+  using thread = new Bare((message) => receivedBytes += message.kind === "data" ? message.bytes : 0);
+  const bomb = new Uint8Array(zstdCompressSync(new Uint8Array(64 * 1024 * 1024)));
+  thread.send({ kind: "write", buffer: bomb.buffer, bytes: bomb.length });
+  await thread.wait(300); // it would decode everything in fewer
   assert.ok(receivedBytes > 0 && receivedBytes <= 3 * 1024 * 1024, `${receivedBytes}`);
+});
+
+Deno.test("F-VFY-12: what stands before a fault arrives before it, however late it is read", async () => {
+  const contentBytes = 8 * 128 * 1024 + 10_000; // the last part waits in the thread, which has no buffer left for it
+  for (const more of [new Uint8Array(), new Uint8Array(2000).fill(0x28)]) {
+    let receivedBytes = 0;
+    const unread: ArrayBuffer[] = [];
+    const told: string[] = [];
+    using thread = new Bare((message) => {
+      if (message.kind !== "data") return void told.push(`${message.kind} at ${receivedBytes}`);
+      receivedBytes += message.bytes;
+      unread.push(message.buffer);
+    });
+    for (const piece of [new Uint8Array(zstdCompressSync(new Uint8Array(contentBytes))), more]) {
+      if (piece.length > 0) thread.send({ kind: "write", buffer: piece.buffer, bytes: piece.length });
+    }
+    while (unread.length < 8) await thread.wait(1);
+    await thread.wait(100);
+    assert.equal(told.join(), "");
+    for (const buffer of unread) thread.send({ kind: "back", buffer });
+    const last = more.length > 0 ? "failed" : "taken";
+    while (told.at(-1)?.startsWith(last) !== true) await thread.wait(1);
+    assert.equal(told.at(-1), `${last} at ${contentBytes}`);
+  }
 });
 
 Deno.test("a thread that cannot be started is done without", async () => {
