@@ -14,9 +14,10 @@
  */
 import type { FileStatus, FileSystemStatus, FileType } from "../system.ts";
 import { EAGAIN, EILSEQ, EINTR } from "./errno.ts";
-import { INQUIRING, READING, WRITING } from "./symbols.ts";
+import { INQUIRING, LISTING, READING, WRITING } from "./symbols.ts";
 
 type Calls = Deno.DynamicLibrary<typeof READING>["symbols"];
+type ListingCalls = Deno.DynamicLibrary<typeof LISTING>["symbols"];
 type InquiringCalls = Deno.DynamicLibrary<typeof INQUIRING>["symbols"];
 type ChangingCalls = Deno.DynamicLibrary<typeof WRITING>["symbols"];
 
@@ -82,6 +83,7 @@ const openHow = new Uint8Array(Number(OPEN_HOW_BYTES));
 const openHowView = new DataView(openHow.buffer);
 
 let calls: Calls | undefined;
+let listingCalls: ListingCalls | undefined;
 let inquiringCalls: InquiringCalls | undefined;
 let changingCalls: ChangingCalls | undefined;
 let errnoAddress: Deno.UnsafePointerView | undefined;
@@ -94,6 +96,13 @@ function libc(): Calls {
   errnoAddress = new Deno.UnsafePointerView(address);
   calls = symbols;
   return symbols;
+}
+
+/** The functions that list a directory. */
+function lister(): ListingCalls {
+  if (listingCalls !== undefined) return listingCalls;
+  libc(); // for its `errno`
+  return listingCalls = Deno.dlopen("libc.so.6", LISTING).symbols;
 }
 
 /** The functions that ask for what a reader of the database has no need of. */
@@ -272,7 +281,7 @@ const byteDecoder = new TextDecoder("latin1");
  * how many were not UTF-8, or a negated error number.
  */
 export function listNames(directory: number, names: string[], containing?: string): number {
-  const { lseek, getdents64 } = inquiring();
+  const { lseek, getdents64 } = lister();
   lseek(directory, 0n, 0);
   let undecodable = 0;
   for (;;) {

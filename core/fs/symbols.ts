@@ -1,5 +1,5 @@
 /**
- * The functions of the C library that native.ts calls, with the shapes of their arguments. Data only. In three groups,
+ * The functions of the C library that native.ts calls, with the shapes of their arguments. Data only. In four groups,
  * because binding a function costs 0.1 ms: a command that asks the database needs no more than the first.
  */
 export const READING = {
@@ -14,9 +14,12 @@ export const READING = {
   kacs_sd: { name: "syscall", parameters: ["i64", "i32", "buffer", "u32", "buffer", "usize", "u32"], result: "i32" },
 } as const;
 
-export const INQUIRING = {
+export const LISTING = {
   lseek: { parameters: ["i32", "i64", "i32"], result: "i64" },
   getdents64: { name: "syscall", parameters: ["i64", "i32", "buffer", "usize"], result: "i32" },
+} as const;
+
+export const INQUIRING = {
   fstatfs: { parameters: ["i32", "buffer"], result: "i32" },
   readlinkat: { parameters: ["i32", "buffer", "buffer", "usize"], result: "i32" },
   read: { parameters: ["i32", "buffer", "usize"], result: "i32" },

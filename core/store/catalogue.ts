@@ -248,7 +248,10 @@ export function searchPackages(
   term: string,
   fields: "name" | "description" | "both" = "both",
 ): readonly CataloguePackage[] {
-  const from = `FROM ${JOINED} WHERE c.repository = ? AND c.kind = 'active'`;
+  // Read as they lie, the rows of the only catalogue come a tenth sooner; among several the index finds theirs.
+  const isOnly = database.statement("SELECT count(*) AS count FROM catalogue").get()?.count === 1;
+  const joined = isOnly ? JOINED.replace(" p ", " p NOT INDEXED ") : JOINED;
+  const from = `FROM ${joined} WHERE c.repository = ? AND c.kind = 'active'`;
   // deno-lint-ignore no-control-regex -- ASCII is exactly what LIKE folds
   if (/^[\u0000-\u007f]*$/.test(term)) {
     const pattern = `%${term.replace(/[\\%_]/g, "\\$&")}%`;
