@@ -89,7 +89,7 @@ export {
   type WhyAnswer,
 } from "./core/operations/inspect.ts";
 export { searchCatalogue, type SearchFilters } from "./core/operations/search.ts";
-export type { CataloguePackage } from "./core/store/catalogue.ts";
+export type { CatalogueLine } from "./core/store/catalogue.ts";
 export { type SelfVerification, type SelfVerificationRequest, verifySelf } from "./core/operations/self_verify.ts";
 export { type LinkStatus, listRoles, type RoleDetail, roleDetail, type RoleLink } from "./core/operations/roles.ts";
 export { checkInstallation, type CheckProblem, type CheckRequest } from "./core/operations/check.ts";

@@ -1,7 +1,7 @@
 /** `peipkg search` */
 import {
   type AvailablePackage,
-  type CataloguePackage,
+  type CatalogueLine,
   type PackageRecord,
   searchCatalogue,
   type SearchFilters,
@@ -58,7 +58,7 @@ export function parseSearch({ options }: ParsedArguments): SearchFilters {
 }
 
 /** Lines of the answer (C-SEARCH-01). */
-function searchLines(items: readonly CataloguePackage[]): readonly string[] {
+function searchLines(items: readonly CatalogueLine[]): readonly string[] {
   const rows = items.map((item) => [item.name, item.version, `[${item.repository}]`, item.description].map(escapeText));
   return renderColumns(rows, [NAME_WIDTH]);
 }

@@ -8,7 +8,7 @@ import { compareBytes } from "../identity/safe_path.ts";
 import { readEntryDetails } from "../repository/index.ts";
 import { meets } from "../resolver/satisfaction.ts";
 import { whyInstalled as findChains, type WhyLink } from "../resolver/why.ts";
-import { type CataloguePackage, iterateCatalogue } from "../store/catalogue.ts";
+import { type CatalogueLine, type CataloguePackage, findPackage, iterateCatalogue } from "../store/catalogue.ts";
 import type { Database } from "../store/database.ts";
 import {
   countFiles,
@@ -220,11 +220,14 @@ export function describeOffer(database: Database, item: CataloguePackage, profil
 /** As `describeOffer()`, for what a search found. */
 export function describeOffers(
   workspace: Workspace,
-  items: readonly CataloguePackage[],
+  lines: readonly CatalogueLine[],
 ): readonly AvailablePackage[] {
-  return workspace.read((database) =>
-    database === undefined ? [] : items.map((item) => describeOffer(database, item, profileOf(workspace)))
-  );
+  return workspace.read((database) => {
+    if (database === undefined) return [];
+    return lines
+      .flatMap((line) => findPackage(database, line).filter(({ architecture }) => architecture === line.architecture))
+      .map((item) => describeOffer(database, item, profileOf(workspace)));
+  });
 }
 
 function offeredTotals(

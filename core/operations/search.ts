@@ -12,9 +12,11 @@ import { checkCatalogue } from "../repository/catalogue_check.ts";
 import { isUnsigned } from "../repository/trust_set.ts";
 import {
   type CatalogueKind,
+  type CatalogueLine,
   type CataloguePackage,
   iterateCatalogue,
   iterateProvisions,
+  packagesNamed,
   readCatalogue,
   searchPackages,
 } from "../store/catalogue.ts";
@@ -47,12 +49,12 @@ export function searchCatalogue(
   workspace: Workspace,
   term: string,
   filters: SearchFilters = {},
-): readonly CataloguePackage[] {
+): readonly CatalogueLine[] {
   const repositories = chooseRepositories(workspace, filters.repositories ?? []);
   return workspace.read((database) => {
     const usable = usableRepositories(workspace, database, repositories);
     if (database === undefined) return [];
-    const found = usable.flatMap(({ handle }) => findOffers(database, handle, term, filters));
+    const found = usable.flatMap(({ handle }) => findLines(database, handle, term, filters));
     return filters.installed === undefined
       ? found
       : found.filter(({ name }) => isInstalled(database, name) === filters.installed);
@@ -118,6 +120,19 @@ function checkUsable(workspace: Workspace, database: Database | undefined, repos
   checkCatalogue(state, catalogue, isUnsigned(repository), workspace.startedAt);
 }
 
+/** As `findOffers()`; the ordinary search is SQLite's. */
+function findLines(
+  database: Database,
+  handle: string,
+  term: string,
+  filters: SearchFilters,
+): readonly CatalogueLine[] {
+  const { fields = "both", match = "contains", allVersions = false } = filters;
+  return fields !== "provides" && match === "contains" && !allVersions
+    ? searchPackages(database, handle, term, fields)
+    : findOffers(database, handle, term, filters);
+}
+
 /** What one repository offers, by name, then newest version. */
 export function findOffers(
   database: Database,
@@ -126,14 +141,15 @@ export function findOffers(
   filters: SearchFilters,
 ): readonly CataloguePackage[] {
   const { fields = "both", match = "contains", allVersions = false } = filters;
-  if (fields !== "provides" && match === "contains" && !allVersions) {
-    return searchPackages(database, handle, term, fields);
-  }
   const matches = matcherOf(term, match);
   const kinds: readonly CatalogueKind[] = allVersions ? ["active", "archive"] : ["active"];
   const found = new Map<string, CataloguePackage>();
   for (const kind of kinds) {
-    for (const { item, texts } of textsToSearch(database, handle, kind, fields)) {
+    // One name is looked up; whatever else is asked, every entry is asked.
+    const candidates = match === "exact" && fields === "name"
+      ? entriesNamed(database, handle, kind, term)
+      : textsToSearch(database, handle, kind, fields);
+    for (const { item, texts } of candidates) {
       // The active index and the archive list the current version both.
       const key = `${item.name} ${item.version} ${item.architecture}`;
       if (!found.has(key) && texts.some(matches)) found.set(key, item);
@@ -142,6 +158,17 @@ export function findOffers(
   return [...found.values()].sort((a, b) =>
     compareBytes(a.name, b.name) || compareVersions(parseVersion(b.version), parseVersion(a.version))
   );
+}
+
+function entriesNamed(
+  database: Database,
+  handle: string,
+  kind: CatalogueKind,
+  name: string,
+): readonly { readonly item: CataloguePackage; readonly texts: readonly string[] }[] {
+  return packagesNamed(database, name)
+    .filter((item) => item.repository === handle && item.kind === kind)
+    .map((item) => ({ item, texts: [item.name] }));
 }
 
 function* textsToSearch(

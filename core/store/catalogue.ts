@@ -24,8 +24,8 @@ export interface CatalogueHeader {
   readonly generatedAt: string;
 }
 
-/** One package entry as stored and as planning reads it; strings are validated again by their readers (T-DB-10). */
-export interface CataloguePackage {
+/** What a listing shows of a package entry. */
+export interface CatalogueLine {
   readonly repository: string;
   readonly kind: CatalogueKind;
   readonly name: string;
@@ -34,6 +34,10 @@ export interface CataloguePackage {
   readonly description: string;
   readonly sizeCompressedBytes: number;
   readonly sizeInstalledBytes: number;
+}
+
+/** One package entry as stored and as planning reads it; strings are validated again by their readers (T-DB-10). */
+export interface CataloguePackage extends CatalogueLine {
   /** SHA-256 of the package file, hex. */
   readonly hash: string;
   /** URL reference as in the index. */
@@ -58,8 +62,9 @@ export interface NewCatalogue extends Omit<CatalogueHeader, "id"> {
   readonly changedNames: readonly string[] | undefined;
 }
 
-const COLUMNS = `p.name, p.version, p.architecture, p.description, p.size_compressed, p.size_installed, p.hash, p.url,
-  p.entry, c.repository, c.kind`;
+const LINE_COLUMNS = `p.name, p.version, p.architecture, p.description, p.size_compressed, p.size_installed,
+  c.repository, c.kind`;
+const COLUMNS = `${LINE_COLUMNS}, p.hash, p.url, p.entry`;
 const JOINED = "catalogue_package p JOIN catalogue c ON c.id = p.catalogue_id";
 
 /** So many new rows touch more pages than the engine keeps by itself, which would write and read them many times. */
@@ -247,7 +252,7 @@ export function searchPackages(
   repository: string,
   term: string,
   fields: "name" | "description" | "both" = "both",
-): readonly CataloguePackage[] {
+): readonly CatalogueLine[] {
   // Read as they lie, the rows of the only catalogue come a tenth sooner; among several the index finds theirs.
   const isOnly = database.statement("SELECT count(*) AS count FROM catalogue").get()?.count === 1;
   const joined = isOnly ? JOINED.replace(" p ", " p NOT INDEXED ") : JOINED;
@@ -258,12 +263,12 @@ export function searchPackages(
     const name = "p.name LIKE ? ESCAPE '\\'";
     const description = "p.description LIKE ? ESCAPE '\\'";
     const condition = fields === "both" ? `(${name} OR ${description})` : fields === "name" ? name : description;
-    return database.statement(`SELECT ${COLUMNS} ${from} AND ${condition} ORDER BY p.name`)
-      .all(repository, pattern, ...(fields === "both" ? [pattern] : [])).map(packageOf);
+    return database.statement(`SELECT ${LINE_COLUMNS} ${from} AND ${condition} ORDER BY p.name`)
+      .all(repository, pattern, ...(fields === "both" ? [pattern] : [])).map(lineOf);
   }
   // LIKE folds ASCII only; other terms are rare enough to be compared here.
   const folded = term.toLowerCase();
-  return database.statement(`SELECT ${COLUMNS} ${from} ORDER BY p.name`).all(repository).map(packageOf)
+  return database.statement(`SELECT ${LINE_COLUMNS} ${from} ORDER BY p.name`).all(repository).map(lineOf)
     .filter((item) =>
       (fields !== "description" && item.name.toLowerCase().includes(folded)) ||
       (fields !== "name" && item.description.toLowerCase().includes(folded))
@@ -297,7 +302,7 @@ export function* iterateCatalogue(
   for (const row of rows) yield packageOf(row);
 }
 
-function packageOf(row: Row): CataloguePackage {
+function lineOf(row: Row): CatalogueLine {
   return {
     repository: textOf(row, "repository"),
     kind: wordOf(row, "kind", ["active", "archive"]),
@@ -307,6 +312,12 @@ function packageOf(row: Row): CataloguePackage {
     description: textOf(row, "description"),
     sizeCompressedBytes: integerOf(row, "size_compressed"),
     sizeInstalledBytes: integerOf(row, "size_installed"),
+  };
+}
+
+function packageOf(row: Row): CataloguePackage {
+  return {
+    ...lineOf(row),
     hash: textOf(row, "hash"),
     url: textOf(row, "url"),
     entry: textOf(row, "entry"),

@@ -1,6 +1,6 @@
 import { strict as assert } from "node:assert";
 import {
-  type CataloguePackage,
+  type CatalogueLine,
   countPackages,
   findPackage,
   iterateCatalogue,
@@ -105,7 +105,7 @@ function pack(name: string, version = "1-1", more: Partial<NewCataloguePackage> 
   };
 }
 
-const names = (packages: Iterable<CataloguePackage>) => [...packages].map((item) => `${item.name} ${item.version}`);
+const names = (packages: Iterable<CatalogueLine>) => [...packages].map((item) => `${item.name} ${item.version}`);
 const changes = (database: Database) => Number(database.statement("SELECT total_changes() AS count").get()?.count);
 
 Deno.test("R-CACHE-01: readRepositoryState() gives back what was written", () => {
