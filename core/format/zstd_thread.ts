@@ -45,6 +45,7 @@ export class ZstdThread implements Disposable {
   readonly #spare: ArrayBuffer[] = [];
   #turnsLeft = TURNS;
   #loss: PeipkgError | undefined;
+  #isOver = false;
 
   /** @param module For tests: another module than the one that decodes. */
   constructor(module = new URL("./zstd_worker.ts", import.meta.url)) {
@@ -70,14 +71,15 @@ export class ZstdThread implements Disposable {
   /**
    * Waits for a turn to decode one file; dispose it.
    *
-   * @returns `undefined` when there is no thread: it could not be started.
+   * @returns `undefined` when there is no thread: it could not be started, or was disposed.
    * @throws {PeipkgError} `internal` when the thread ended after it had started.
    */
   async turn(summed: Summed): Promise<ThreadTurn | undefined> {
     if (!await this.#started) return undefined;
     if (this.#turnsLeft > 0) this.#turnsLeft--;
-    else await new Promise<void>((resolve) => void this.#queue.push(resolve));
+    else if (!this.#isOver) await new Promise<void>((resolve) => void this.#queue.push(resolve));
     if (this.#loss !== undefined) throw this.#loss;
+    if (this.#isOver) return undefined;
     const { port1, port2 } = new MessageChannel();
     const turn = new ThreadTurn(port1, summed, this.#spare, () => {
       this.#open.delete(turn);
@@ -93,11 +95,18 @@ export class ZstdThread implements Disposable {
   #lose(message: string): void {
     this.#loss = new PeipkgError("internal", `cannot decompress: the thread that does it ended: ${message}`);
     for (const turn of this.#open) turn.lose(this.#loss);
+    this.#end();
+  }
+
+  /** Nobody gives a turn back from here on: who waits for one, now or later, goes on without. */
+  #end(): void {
+    this.#isOver = true;
     for (const next of this.#queue.splice(0)) next();
   }
 
   [Symbol.dispose](): void {
     for (const turn of this.#open) turn[Symbol.dispose]();
+    this.#end();
     this.#worker.terminate();
   }
 }

@@ -215,6 +215,15 @@ Deno.test("a thread that cannot be started is done without", async () => {
   assert.equal(await verdictOf(bytes, thread), await verdictOf(bytes, undefined));
 });
 
+Deno.test("a thread that was disposed is done without, also by those who waited for it", async () => {
+  const thread = new ZstdThread();
+  assert.ok(await thread.turn("signed-range") !== undefined);
+  const waiting = [thread.turn("signed-range"), thread.turn("signed-range")];
+  await new Promise((resolve) => setTimeout(resolve)); // so that they do wait
+  thread[Symbol.dispose]();
+  assert.deepEqual(await Promise.all([...waiting, thread.turn("signed-range")]), [undefined, undefined, undefined]);
+});
+
 Deno.test("a thread that ends at work is a failure of the operation, not of the package", async () => {
   using thread = threadRunning(DYING);
   const bytes = await build({ payload: PAYLOAD });
@@ -223,6 +232,7 @@ Deno.test("a thread that ends at work is a failure of the operation, not of the 
   using shared = threadRunning(DYING);
   const verdicts = await Promise.all([1, 2, 3, 4].map(() => verdictOf(bytes, shared))); // nor what waits for a turn
   assert.deepEqual(verdicts.map((text) => text.split(" ", 1)[0]), ["internal", "internal", "internal", "internal"]);
+  assert.match(await verdictOf(bytes, shared), /^internal /);
   using another = threadRunning(DYING);
   await assert.rejects(
     replayPackage(sourceOf(bytes), await verified(bytes), new Content(), { thread: another }),
