@@ -77,6 +77,11 @@ export type CommitOutcome =
   | { readonly kind: "not-committed" | "unknown"; readonly error: PeipkgError };
 
 const DATABASE_MODE = 0o644;
+/**
+ * Page size of new databases: a search reads the whole catalogue, 40 MB for 60,000 packages, and a quarter of the pages
+ * makes it a tenth shorter. Nothing else was measured to change; an empty database has 0.6 MiB instead of 0.2.
+ */
+const PAGE_BYTES = 16 * 1024;
 const BUSY_TIMEOUT_MILLISECONDS = 5000;
 
 /** Settings that do not touch the file, for every connection. */
@@ -233,6 +238,7 @@ export class Database implements Disposable {
         if (opened.#readSchema().length > 0) {
           throw new PeipkgError("internal", "cannot create the package database: it exists already");
         }
+        opened.statement(`PRAGMA page_size = ${PAGE_BYTES}`).run();
         opened.#setWriterMode();
         opened.#createSchema(session, facts);
         return true;

@@ -42,6 +42,7 @@ Deno.test("T-DB-17, T-DB-18: create() writes the whole layout and its facts in o
   using fixture = openStateFixture();
   const database = createDatabase(fixture);
   assert.equal(database.meta("schema_version"), "1");
+  assert.equal(database.statement("PRAGMA page_size").get()?.page_size, 16384);
   assert.equal(database.meta("primary_arch"), "x86_64");
   assert.equal(database.meta("generation"), "0");
   assert.equal(database.meta("created_at"), "1779199330");
