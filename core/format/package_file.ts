@@ -199,6 +199,10 @@ export async function replayPackage(
 ): Promise<void> {
   using turn = await turnFor(source, options.thread, "file-and-content");
   const replay = new Replay(verified, visitor, turn);
+  const fail = (cause: unknown): never => {
+    options.signal?.throwIfAborted();
+    return rethrowReplay(verified, cause);
+  };
   const bound = decompressedBound([verified.manifest.sizeInstalledBytes], verified.maxDecompressedBytes); // T-VERIFY-06
   const tar = new TarReader(replay, SIGNATURE_NAME);
   const hash = turn === undefined ? createSha256() : undefined;
@@ -209,10 +213,10 @@ export async function replayPackage(
     sizeBytes += chunk.length;
     if (sizeBytes > verified.sizeCompressedBytes) throw changed(verified, "it has grown");
     hash?.update(chunk);
-    await decoder.push(chunk).catch((cause) => rethrowReplay(verified, cause));
+    await decoder.push(chunk).catch(fail);
   }
   options.signal?.throwIfAborted();
-  await decoder.finish().catch((cause) => rethrowReplay(verified, cause));
+  await decoder.finish().catch(fail);
   const found = hash?.hex() ?? (await turn?.sum())?.toHex();
   if (found !== verified.packageHash) throw changed(verified, "its SHA-256 differs");
 }
@@ -274,6 +278,7 @@ async function readOnce(
     walk.finish();
     if (turn !== undefined) walk.signedDigest = await turn.sum();
   });
+  signal?.throwIfAborted(); // decoding failed for that, not for the file
   return { hash: hash.hex(), sizeBytes, failure };
 }
 

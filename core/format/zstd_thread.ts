@@ -35,6 +35,16 @@ export type FromThread =
   | { readonly kind: "failed"; readonly message: string }
   | { readonly kind: "sum"; readonly digest: Uint8Array<ArrayBuffer> };
 
+export interface ThreadOptions {
+  readonly signal?: AbortSignal | undefined;
+  readonly module?: URL;
+}
+
+/** Why a thread is of no more use. */
+interface Loss {
+  readonly cause: unknown;
+}
+
 /** Starts a thread; dispose it. */
 export class ZstdThread implements Disposable {
   readonly #worker: Worker;
@@ -43,12 +53,18 @@ export class ZstdThread implements Disposable {
   readonly #queue: (() => void)[] = [];
   /** Buffers for pieces of files, at most `DEPTH` of them for each turn. */
   readonly #spare: ArrayBuffer[] = [];
+  readonly #signal: AbortSignal | undefined;
   #turnsLeft = TURNS;
-  #loss: PeipkgError | undefined;
+  #loss: Loss | undefined;
   #isOver = false;
 
-  /** @param module For tests: another module than the one that decodes. */
-  constructor(module = new URL("./zstd_worker.ts", import.meta.url)) {
+  /**
+   * @param options.signal Ends every turn with its reason, whatever the thread is doing.
+   * @param options.module For tests: another module than the one that decodes.
+   */
+  constructor({ signal, module = new URL("./zstd_worker.ts", import.meta.url) }: ThreadOptions = {}) {
+    this.#signal = signal;
+    signal?.addEventListener("abort", this.#onAbort);
     this.#worker = new Worker(module, { type: "module" });
     const { port1, port2 } = new MessageChannel();
     this.#started = new Promise((resolve) => {
@@ -60,7 +76,8 @@ export class ZstdThread implements Disposable {
       port1.onmessage = () => answer(true);
       this.#worker.onerror = (event) => {
         event.preventDefault(); // else it would end the program
-        this.#lose(event.message);
+        const message = `cannot decompress: the thread that does it ended: ${event.message}`;
+        this.#lose({ cause: new PeipkgError("internal", message) });
         answer(false);
       };
     });
@@ -78,7 +95,7 @@ export class ZstdThread implements Disposable {
     if (!await this.#started) return undefined;
     if (this.#turnsLeft > 0) this.#turnsLeft--;
     else if (!this.#isOver) await new Promise<void>((resolve) => void this.#queue.push(resolve));
-    if (this.#loss !== undefined) throw this.#loss;
+    if (this.#loss !== undefined) throw this.#loss.cause;
     if (this.#isOver) return undefined;
     const { port1, port2 } = new MessageChannel();
     const turn = new ThreadTurn(port1, summed, this.#spare, () => {
@@ -92,9 +109,11 @@ export class ZstdThread implements Disposable {
     return turn;
   }
 
-  #lose(message: string): void {
-    this.#loss = new PeipkgError("internal", `cannot decompress: the thread that does it ended: ${message}`);
-    for (const turn of this.#open) turn.lose(this.#loss);
+  readonly #onAbort = (): void => this.#lose({ cause: this.#signal?.reason });
+
+  #lose(loss: Loss): void {
+    this.#loss ??= loss;
+    for (const turn of this.#open) turn.lose(loss);
     this.#end();
   }
 
@@ -107,6 +126,7 @@ export class ZstdThread implements Disposable {
   [Symbol.dispose](): void {
     for (const turn of this.#open) turn[Symbol.dispose]();
     this.#end();
+    this.#signal?.removeEventListener("abort", this.#onAbort);
     this.#worker.terminate();
   }
 }
@@ -117,7 +137,7 @@ export class ThreadTurn implements Codec, Disposable {
   readonly #hashes: string[] = [];
   #events: CodecEvents | undefined;
   #sum: Waiting | undefined;
-  #loss: PeipkgError | undefined;
+  #loss: Loss | undefined;
   #isOpen = true;
 
   constructor(
@@ -165,17 +185,17 @@ export class ThreadTurn implements Codec, Disposable {
   /** SHA-256 of the file, or of its signed range, as far as it was handed over; nothing more can be afterwards. */
   sum(): Promise<Uint8Array<ArrayBuffer>> {
     return new Promise((resolve, reject) => {
-      if (this.#loss !== undefined) return reject(this.#loss);
+      if (this.#loss !== undefined) return reject(this.#loss.cause);
       this.#sum = { resolve, reject };
       this.#send({ kind: "sum" });
     });
   }
 
-  /** Ends what waits for a thread that is gone. */
-  lose(cause: PeipkgError): void {
-    this.#loss = cause;
-    this.#events?.failed(cause);
-    this.#sum?.reject(cause);
+  /** Ends what waits for a thread that is gone, or of no more use. */
+  lose(loss: Loss): void {
+    this.#loss = loss;
+    this.#events?.failed(loss.cause);
+    this.#sum?.reject(loss.cause);
   }
 
   [Symbol.dispose](): void {

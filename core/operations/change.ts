@@ -186,7 +186,7 @@ export async function applyChange(
 ): Promise<ChangeReport> {
   const stale = staleEvidence(prepared);
   for (const evidence of stale) reportAnswer(workspace, evidence, "granted"); // A-AUTH-A05
-  using thread = startThread(prepared.plan);
+  using thread = startThread(prepared.plan, workspace.session.signal);
   try {
     return await workspace.withWriter(async (writer) => {
       const current = revalidate(workspace, prepared, writer);

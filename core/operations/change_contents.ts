@@ -84,12 +84,12 @@ export async function acquireContents(
 const THREAD_BYTES = 64 * 1024 * 1024;
 
 /** Starts the thread that decodes what a plan installs, when that is much; as early as it is certain, it takes its time. */
-export function startThread({ operations }: Plan): ZstdThread | undefined {
+export function startThread({ operations }: Plan, signal: AbortSignal): ZstdThread | undefined {
   const bytes = operations.reduce(
     (sum, operation) => operation.kind === "remove" ? sum : sum + operation.target.sizeInstalledBytes,
     0,
   );
-  return bytes < THREAD_BYTES ? undefined : new ZstdThread();
+  return bytes < THREAD_BYTES ? undefined : new ZstdThread({ signal });
 }
 
 /** New content from which keeping some of it saves too little to be worth its memory. */

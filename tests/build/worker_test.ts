@@ -18,7 +18,7 @@ Deno.test("the bundled program's second thread is asked for by its name and star
     const program = `${staged}/program`;
     await Deno.mkdir(program);
     for (const { name, content } of files) await Deno.writeFile(`${program}/${name}`, content);
-    using thread = new ZstdThread(new URL(`file://${program}/zstd_worker.js`));
+    using thread = new ZstdThread({ module: new URL(`file://${program}/zstd_worker.js`) });
     using turn = await thread.turn("signed-range");
     assert.ok(turn !== undefined);
   } finally {

@@ -71,9 +71,16 @@ async function verified(bytes: Uint8Array<ArrayBuffer>): Promise<VerifiedPackage
 }
 
 /** A thread that runs other code. */
-function threadRunning(code: string): ZstdThread {
-  return new ZstdThread(new URL(`data:application/javascript,${encodeURIComponent(code)}`));
+function threadRunning(code: string, signal?: AbortSignal): ZstdThread {
+  return new ZstdThread({ module: new URL(`data:application/javascript,${encodeURIComponent(code)}`), signal });
 }
+
+/** Greets like the real one, then takes what it is given and says no more. */
+const SILENT = `addEventListener("message", ({ ports: [port] }) => {
+  port.onmessage = ({ data }) => {
+    if (data.kind === "sum") port.postMessage({ kind: "sum", digest: new Uint8Array(32) });
+  };
+});`;
 
 /** Greets like the real one, then ends at the first piece of a file. */
 const DYING = `addEventListener("message", ({ ports: [port] }) => {
@@ -210,7 +217,7 @@ Deno.test("F-VFY-12: what stands before a fault arrives before it, however late 
 });
 
 Deno.test("a thread that cannot be started is done without", async () => {
-  using thread = new ZstdThread(new URL("file:///nowhere/zstd_worker.js"));
+  using thread = new ZstdThread({ module: new URL("file:///nowhere/zstd_worker.js") });
   const bytes = await build({ payload: PAYLOAD });
   assert.equal(await verdictOf(bytes, thread), await verdictOf(bytes, undefined));
 });
@@ -248,4 +255,23 @@ Deno.test("packages wait for their turn, and a failure of one lets the next begi
   const verdicts = await Promise.all([whole, damaged, whole, damaged, whole].map((bytes) => verdictOf(bytes, thread)));
   const expected = [await verdictOf(whole, undefined), await verdictOf(damaged, undefined)];
   assert.deepEqual(verdicts, [expected[0], expected[1], expected[0], expected[1], expected[0]]);
+});
+
+Deno.test("T-SIG-01: an interruption ends the waiting for a thread that says nothing", async () => {
+  const bytes = await build({ payload: PAYLOAD });
+  const known = await verified(bytes);
+  for (const work of ["verify", "replay"]) {
+    const abort = new AbortController();
+    const { signal } = abort;
+    using thread = threadRunning(SILENT, signal);
+    const run = async (): Promise<unknown> =>
+      work === "verify"
+        ? await verifyPackage(sourceOf(bytes), { ...await verifyOptions({ thread }), signal })
+        : await replayPackage(sourceOf(bytes), known, new Content(), { thread, signal });
+    const waiting = [run(), run()]; // the second one for its turn
+    setTimeout(() => abort.abort(new PeipkgError("interrupted", "interrupted", { signal: 2 })), 100);
+    for (const result of await Promise.allSettled(waiting)) {
+      assert.ok(result.status === "rejected" && result.reason === signal.reason, work);
+    }
+  }
 });
