@@ -49,6 +49,7 @@ const RUNTIME_FILES = new Set([
   "core/format/zstd_codec.ts",
   "core/format/hash.ts",
   "core/format/keys.ts",
+  "core/fs/libc.ts",
   "core/fs/native.ts",
   "core/store/database.ts",
 ]);

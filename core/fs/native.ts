@@ -1,25 +1,27 @@
 /**
- * The system calls of the C library, and nothing else: the one file that uses the foreign function interface. It
+ * The system calls of the C library, and nothing else; with libc.ts all that uses the foreign function interface. It
  * knows numbers, structures and buffers; what the calls mean to peipkg is said in the files above it.
  *
  * - Every function returns the call's result, or the error number negated, as the kernel itself does: refusals are
  *   ordinary here (`ENOENT` is an answer), and an exception per refusal would cost more than the call.
- * - The library is opened at the first call, never at load.
- * - Texts and structures pass through buffers allocated once. That is safe because every call is synchronous and
- *   each thread that loads this module has buffers of its own.
- * - `errno` is read directly after the call, in the same synchronous function, through the address
- *   `__errno_location` gave (measured right in two million alternating failures).
+ * - Structures pass through buffers allocated once, as texts do (libc.ts).
  *
  * @see T-PATH-03, T-PATH-06
  */
 import type { FileStatus, FileSystemStatus, FileType } from "../system.ts";
 import { EAGAIN, EILSEQ, EINTR } from "./errno.ts";
-import { INQUIRING, LISTING, READING, WRITING } from "./symbols.ts";
-
-type Calls = Deno.DynamicLibrary<typeof READING>["symbols"];
-type ListingCalls = Deno.DynamicLibrary<typeof LISTING>["symbols"];
-type InquiringCalls = Deno.DynamicLibrary<typeof INQUIRING>["symbols"];
-type ChangingCalls = Deno.DynamicLibrary<typeof WRITING>["symbols"];
+import {
+  changing,
+  first,
+  inquiring,
+  libc,
+  lister,
+  outcome,
+  ownMemory,
+  second,
+  secondText,
+  TEXT_BYTES,
+} from "./libc.ts";
 
 const IS_AARCH64 = Deno.build.arch === "aarch64";
 
@@ -65,14 +67,9 @@ const F_SETFD = 2;
 const F_DUPFD_CLOEXEC = 1030;
 const FD_CLOEXEC = 1;
 
-const encoder = new TextEncoder();
 // A byte order mark is part of a name like any other character.
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-// Longer than any path the kernel takes, so that a text cut to fit is refused by it (ENAMETOOLONG), not shortened.
-const TEXT_BYTES = 8192n;
-const firstText = new Uint8Array(Number(TEXT_BYTES));
-const secondText = new Uint8Array(Number(TEXT_BYTES));
 const structure = new Uint8Array(512);
 const structureView = new DataView(structure.buffer);
 const LISTING_BYTES = 32768n;
@@ -81,83 +78,6 @@ const listingView = new DataView(listing.buffer);
 const OPEN_HOW_BYTES = 24n;
 const openHow = new Uint8Array(Number(OPEN_HOW_BYTES));
 const openHowView = new DataView(openHow.buffer);
-
-let calls: Calls | undefined;
-let listingCalls: ListingCalls | undefined;
-let inquiringCalls: InquiringCalls | undefined;
-let changingCalls: ChangingCalls | undefined;
-let errnoAddress: Deno.UnsafePointerView | undefined;
-
-function libc(): Calls {
-  if (calls !== undefined) return calls;
-  const symbols = Deno.dlopen("libc.so.6", READING).symbols;
-  const address = symbols.__errno_location();
-  if (address === null) throw new Error("the C library has no errno");
-  errnoAddress = new Deno.UnsafePointerView(address);
-  calls = symbols;
-  return symbols;
-}
-
-/** The functions that list a directory. */
-function lister(): ListingCalls {
-  if (listingCalls !== undefined) return listingCalls;
-  libc(); // for its `errno`
-  return listingCalls = Deno.dlopen("libc.so.6", LISTING).symbols;
-}
-
-/** The functions that ask for what a reader of the database has no need of. */
-function inquiring(): InquiringCalls {
-  if (inquiringCalls !== undefined) return inquiringCalls;
-  libc(); // for its `errno`
-  return inquiringCalls = Deno.dlopen("libc.so.6", INQUIRING).symbols;
-}
-
-/** The functions that change something; taking the writer lock loads them, long before a rename (T-COMMIT-30). */
-function changing(): ChangingCalls {
-  if (changingCalls !== undefined) return changingCalls;
-  libc(); // for its `errno`
-  return changingCalls = Deno.dlopen("libc.so.6", WRITING).symbols;
-}
-
-/** The result of the call made last, or its error number negated. */
-function outcome(result: number): number {
-  return result === -1 ? -(errnoAddress?.getInt32(0) ?? 0) : result;
-}
-
-/** Most names are short and ASCII: copied here, they cost a fifth of a call of the encoder. */
-const SHORT_TEXT = 64;
-
-function encode(text: string, into: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
-  const { length } = text;
-  if (length <= SHORT_TEXT) {
-    let index = 0;
-    for (; index < length; index++) {
-      const unit = text.charCodeAt(index);
-      if (unit >= 0x80) break;
-      into[index] = unit;
-    }
-    if (index === length) {
-      into[length] = 0;
-      return into;
-    }
-  }
-  const { written } = encoder.encodeInto(text, into.subarray(0, -1));
-  into[written] = 0;
-  return into;
-}
-
-const first = (text: string) => encode(text, firstText);
-const second = (text: string) => encode(text, secondText);
-
-/** Memory shared between threads could change under the kernel; nothing here uses it. */
-function isOwnMemory(bytes: Uint8Array): bytes is Uint8Array<ArrayBuffer> {
-  return bytes.buffer instanceof ArrayBuffer;
-}
-
-function ownMemory(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
-  if (isOwnMemory(bytes)) return bytes;
-  throw new TypeError("system calls take no shared memory");
-}
 
 // --- Opening and closing -----------------------------------------------------------------------------------------
 
