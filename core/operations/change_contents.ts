@@ -47,6 +47,7 @@ export async function acquireContents(
   architecture: Architecture,
   thread: ZstdThread | undefined,
 ): Promise<ChangeContents> {
+  void workspace.root.descriptorLimit; // asking raises it (T-PATH-07): every package stays open until it is staged
   const budget = new ContentBudget();
   const contents = new Map<string, KeptContent>();
   const streamed = streamedPackages(plan);
