@@ -20,6 +20,19 @@ const ALLOW_DOWNGRADE = flag("allow-downgrade", "let dependencies move backward,
 const AUTOREMOVE = flag("autoremove", "also remove what becomes unused");
 const FETCH_ONLY = flag("fetch-only", "stop after download");
 
+/** What bringing packages in may need. */
+const ARRIVAL_OPTIONS = [
+  DRY_RUN,
+  YES,
+  ALLOW_STALE,
+  OVERWRITE_UNOWNED,
+  SD_OVERRIDES,
+  MODIFIED,
+  ALLOW_CRITICAL,
+  CASCADE_CONFLICTS,
+  ALLOW_DOWNGRADE,
+] as const;
+
 /** What a plan that chooses packages may have to ask for. */
 const ELEVATED: NonNullable<CommandSpec["elevated"]> = [
   "downgrade",
@@ -44,15 +57,7 @@ const INSTALL: CommandSpec = {
   operands: [packages("package|file.peipkg", "available-or-file")],
   requirement: "at least one package or package file is required",
   options: [
-    DRY_RUN,
-    YES,
-    ALLOW_STALE,
-    OVERWRITE_UNOWNED,
-    SD_OVERRIDES,
-    MODIFIED,
-    ALLOW_CRITICAL,
-    CASCADE_CONFLICTS,
-    ALLOW_DOWNGRADE,
+    ...ARRIVAL_OPTIONS,
     flag("no-claim", "take no role"),
     {
       name: "claim",
@@ -141,15 +146,7 @@ const UPGRADE: CommandSpec = {
   ],
   operands: [packages("package", "installed", true)],
   options: [
-    DRY_RUN,
-    YES,
-    ALLOW_STALE,
-    OVERWRITE_UNOWNED,
-    SD_OVERRIDES,
-    MODIFIED,
-    ALLOW_CRITICAL,
-    CASCADE_CONFLICTS,
-    ALLOW_DOWNGRADE,
+    ...ARRIVAL_OPTIONS,
     {
       name: "exclude",
       value: { label: "NAME", kind: "installed" },
