@@ -65,7 +65,10 @@ export interface NewCatalogue extends Omit<CatalogueHeader, "id"> {
 const LINE_COLUMNS = `p.name, p.version, p.architecture, p.description, p.size_compressed, p.size_installed,
   c.repository, c.kind`;
 const COLUMNS = `${LINE_COLUMNS}, p.hash, p.url, p.entry`;
-const JOINED = "catalogue_package p JOIN catalogue c ON c.id = p.catalogue_id";
+const CATALOGUE_OF = "JOIN catalogue c ON c.id = p.catalogue_id";
+const JOINED = `catalogue_package p ${CATALOGUE_OF}`;
+/** As they lie: for what looks at every row there is. */
+const JOINED_UNSORTED = `catalogue_package p NOT INDEXED ${CATALOGUE_OF}`;
 
 /** So many new rows touch more pages than the engine keeps by itself, which would write and read them many times. */
 const MANY_PACKAGES = 1000;
@@ -255,8 +258,7 @@ export function searchPackages(
 ): readonly CatalogueLine[] {
   // Read as they lie, the rows of the only catalogue come a tenth sooner; among several the index finds theirs.
   const isOnly = database.statement("SELECT count(*) AS count FROM catalogue").get()?.count === 1;
-  const joined = isOnly ? JOINED.replace(" p ", " p NOT INDEXED ") : JOINED;
-  const from = `FROM ${joined} WHERE c.repository = ? AND c.kind = 'active'`;
+  const from = `FROM ${isOnly ? JOINED_UNSORTED : JOINED} WHERE c.repository = ? AND c.kind = 'active'`;
   // deno-lint-ignore no-control-regex -- ASCII is exactly what LIKE folds
   if (/^[\u0000-\u007f]*$/.test(term)) {
     const pattern = `%${term.replace(/[\\%_]/g, "\\$&")}%`;
