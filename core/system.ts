@@ -152,8 +152,12 @@ export interface RootDirectory extends Disposable {
    * on a kernel without KACS; each is worth one `W_DIR_OWNER` (T-PATH-09).
    */
   readonly foreignDirectories: readonly string[];
-  /** Descriptors this process may have open at once, where that is known (T-PATH-07). */
-  readonly descriptorLimit?: number | undefined;
+  /**
+   * Raises the number of descriptors this process may have open at once as far as it goes, before many are opened.
+   *
+   * @returns What it is then, where that is known (T-PATH-07).
+   */
+  raiseDescriptorLimit?(): number | undefined;
   /** Says that about so many descriptors will be open at once: a kernel makes room for them once, not by and by. */
   reserveDescriptors?(count: number): void;
 }

@@ -130,8 +130,7 @@ class NativeRoot implements RootDirectory {
     native.reserveDescriptors(count);
   }
 
-  /** Raised when it is first asked for, by what is going to pin directories. */
-  get descriptorLimit(): number | undefined {
+  raiseDescriptorLimit(): number | undefined {
     return native.raiseDescriptorLimit();
   }
 

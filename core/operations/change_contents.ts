@@ -47,7 +47,7 @@ export async function acquireContents(
   architecture: Architecture,
   thread: ZstdThread | undefined,
 ): Promise<ChangeContents> {
-  void workspace.root.descriptorLimit; // asking raises it (T-PATH-07): every package stays open until it is staged
+  workspace.root.raiseDescriptorLimit?.(); // every package stays open until it is staged
   const budget = new ContentBudget();
   const contents = new Map<string, KeptContent>();
   const streamed = streamedPackages(plan);
@@ -87,7 +87,11 @@ const THREAD_BYTES = 64 * 1024 * 1024;
 /** Starts the thread that decodes what a plan installs, when that is much; as early as it is certain, it takes its time. */
 export function startThread({ operations }: Plan, signal: AbortSignal): ZstdThread | undefined {
   const bytes = operations.reduce(
-    (sum, operation) => operation.kind === "remove" ? sum : sum + operation.target.sizeInstalledBytes,
+    (sum, operation) =>
+      // Kept content is not packed.
+      operation.kind === "remove" || operation.target.origin.kind === "retained"
+        ? sum
+        : sum + operation.target.sizeInstalledBytes,
     0,
   );
   return bytes < THREAD_BYTES ? undefined : new ZstdThread({ signal });

@@ -36,7 +36,7 @@ export class DirectoryPool implements Disposable {
   #turn = 0;
 
   constructor(readonly root: RootDirectory, limit = OPEN_MAX) {
-    this.#limit = Math.min(limit, Math.max(HELD, Math.floor((root.descriptorLimit ?? Infinity) * SHARE)));
+    this.#limit = Math.min(limit, Math.max(HELD, Math.floor((root.raiseDescriptorLimit?.() ?? Infinity) * SHARE)));
   }
 
   /**

@@ -49,7 +49,7 @@ Deno.test("T-PATH-07: a pool leaves room for the other descriptors of the proces
   using pool = new DirectoryPool({
     ...root,
     openDirectory: (path) => root.openDirectory(path),
-    descriptorLimit: 40,
+    raiseDescriptorLimit: () => 40,
   });
   for (let index = 0; index < 100; index++) pool.need(`/${index}`);
   assert.ok(open() <= 20, String(open()));
