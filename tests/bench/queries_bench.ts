@@ -9,6 +9,7 @@ import { DatabaseSync, type SQLOutputValue } from "node:sqlite";
 import { parseArgs } from "node:util";
 import { type PackageSpec, World } from "../support/e2e_world.ts";
 import { measure } from "./measure.ts";
+import { prepare } from "./peer.ts";
 import { prepareProgram, startProgram } from "./peers/peipkg.ts";
 
 const PACKAGES = 2000;
@@ -48,12 +49,14 @@ function fill(path: string): void {
 
 const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[values.length >> 1] ?? NaN;
 
+// The programs that make the world run with nothing in their environment, and could not fetch what is missing.
+await prepare([Deno.execPath(), "install", "-q"], { cwd: new URL("../..", import.meta.url).pathname });
 await using world = await World.create();
 await world.publish([SAMPLE]);
 await world.addRepository(world.serve().url);
 await world.expect(["install", "sample", "--yes"]);
 const large = `${world.directory}/large`;
-await new Deno.Command("cp", { args: ["-a", world.root, large] }).output();
+await prepare(["cp", "-a", world.root, large]);
 fill(`${large}/var/lib/peipkg/db.sqlite`);
 
 const directory = await Deno.makeTempDir({ prefix: "peipkg-queries-bench-" });
