@@ -4,7 +4,7 @@
  * paths lie in it, because rows come in path order.
  */
 import { PeipkgError, SystemCallError } from "../errors.ts";
-import { createSha256, sha256Hex } from "../format/hash.ts";
+import { createSha256, expectSha256, sha256Hex } from "../format/hash.ts";
 import { compareBytes } from "../identity/safe_path.ts";
 import type { Database } from "../store/database.ts";
 import { type InstalledFile, iterateFiles, readInstalledPackages } from "../store/installed.ts";
@@ -71,6 +71,7 @@ export async function verifyInstalled(
   await workspace.warnOfPending(true);
   const isOrphaned = openOrphanTest(workspace, database);
   const links = linksByHolder(database);
+  if (!presenceOnly) expectSha256(deliveredSizes(database, chosen));
   using inspector = new Inspector(workspace, presenceOnly);
   const problems: VerifyProblem[] = [];
   let step = 0;
@@ -94,6 +95,12 @@ export async function verifyInstalled(
     if (!presenceOnly) problems.push(...inspector.checkDescriptors(readSdOverrides(database, name)));
   }
   return { packages: chosen.size, files: inspector.checked, problems: problems.sort(compareProblems) };
+}
+
+function* deliveredSizes(database: Database, names: Iterable<string>): Generator<number> {
+  for (const name of names) {
+    for (const { sizeBytes = 0 } of iterateFiles(database, name)) yield sizeBytes;
+  }
 }
 
 function linksByHolder(database: Database): ReadonlyMap<string, readonly ClaimLink[]> {
