@@ -3,7 +3,7 @@
  * line shows. Tamper evidence, not protection: who can write the file can rewrite it (A-LOG-03).
  *
  * 1. `seq` and `prev` are read and the line is written under one exclusive lock of the file (A-LOG-05).
- * 2. A line is written by one call and synced before the lock goes (A-LOG-04).
+ * 2. A line is written by one call, and synced before the lock goes: lines that come together, together (A-LOG-04).
  * 3. What a crash tore stays in place, ends with a newline, and the next line says so (A-LOG-06).
  */
 import { SystemCallError } from "../errors.ts";
@@ -64,31 +64,57 @@ export function lineBytes(type: string, payload: AuditMap): number {
     .length;
 }
 
+/** One event as a line of the log has it. */
+export interface LogEvent {
+  readonly type: string;
+  readonly payload: AuditMap;
+}
+
 /**
- * Appends one event.
+ * Appends events, one line each. All of them are durable when this returns: one sync for the events of a transaction
+ * of a hundred packages, not a hundred.
  *
  * @throws {UnsafeLogError} The file or its directory may be written by others, or is no regular file.
- * @throws {SystemCallError} A refused system call; `EWOULDBLOCK` when the lock was not to be had in time.
+ * @throws {SystemCallError} A refused system call; `EWOULDBLOCK` when the lock was not to be had in time. Some of the
+ *   events may be in the log then.
  */
-export function appendEvent(system: System, log: LogFile, pause: Pause, type: string, payload: AuditMap): void {
+export function appendEvents(system: System, log: LogFile, pause: Pause, events: readonly LogEvent[]): void {
   const deadline = system.monotonic() + LOCK_WAIT_MILLISECONDS;
   for (;;) {
     using file = openLog(log);
     takeLock(system, file, log, deadline, pause);
-    // Rotation may have renamed the file while we waited; the line belongs into the one that has the name now.
+    // Rotation may have renamed the file while we waited; the lines belong into the one that has the name now.
     if (!isStillNamed(log, file)) continue;
     const end = findChainEnd(log, file);
-    const line = renderLine(type, payload, end);
-    if (!log.rotates || file.status().sizeBytes + line.length <= MAX_LOG_BYTES) {
-      writeLine(file, line);
-    } else {
-      // Still under the old file's lock: nobody else can be rotating.
-      using next = rotate(log, file);
-      takeLock(system, next, log, deadline, pause);
-      writeLine(next, renderLine(type, payload, { ...end, isTorn: false }));
-    }
+    writeLines(log, file, events, end, (next) => takeLock(system, next, log, deadline, pause));
     return;
   }
+}
+
+/** Writes the lines, beginning a new file when one would be too long; the lock of `file` is held throughout. */
+function writeLines(
+  log: LogFile,
+  file: WritableFile,
+  events: readonly LogEvent[],
+  start: ChainEnd,
+  lock: (next: WritableFile) => void,
+): void {
+  let end = start;
+  let sizeBytes = log.rotates ? file.status().sizeBytes : 0;
+  for (const [index, { type, payload }] of events.entries()) {
+    const line = renderLine(type, payload, end);
+    if (log.rotates && sizeBytes + line.length > MAX_LOG_BYTES) {
+      if (index > 0) file.sync();
+      // Still under the old file's lock: nobody else can be rotating.
+      using next = rotate(log, file);
+      lock(next);
+      return writeLines(log, next, events.slice(index), { ...end, isTorn: false }, lock);
+    }
+    file.write(line);
+    sizeBytes += line.length;
+    end = { sequence: end.sequence + 1, previous: sha256Hex(end.isTorn ? line.subarray(1) : line), isTorn: false };
+  }
+  file.sync();
 }
 
 /** The first place where the chain does not hold. */
@@ -170,11 +196,6 @@ function isStillNamed(log: LogFile, file: WritableFile): boolean {
   const named = log.directory.status(log.name);
   const ours = file.status();
   return named !== undefined && named.inode === ours.inode && named.device === ours.device;
-}
-
-function writeLine(file: WritableFile, line: Uint8Array): void {
-  file.write(line);
-  file.sync();
 }
 
 /** Renames `.n` → `.n+1` from the highest down, begins a new file with the rights of the old one (A-LOG-01, A-LOG-07). */

@@ -7,9 +7,10 @@ import { PeipkgError, ruleError, SystemCallError, type Warning } from "../errors
 import { openOrCreateChild, openOrCreateDirectory } from "../fs/durable.ts";
 import type { Directory, RootDirectory, Session } from "../system.ts";
 import {
-  appendEvent,
+  appendEvents,
   AUDIT_LOG_FILE,
   lineBytes,
+  type LogEvent,
   type LogFile,
   MAX_LINE_BYTES,
   type Pause,
@@ -80,14 +81,33 @@ export class AuditTrail implements Disposable {
    * @returns Whether some sink has it. `false` is not a failure of the operation (A-EVENT-25).
    */
   emit(event: AuditEvent): { readonly stored: boolean } {
+    return this.emitAll([event]);
+  }
+
+  /**
+   * Records events that belong together, in their order.
+   *
+   * @returns Whether each of them is in some sink.
+   */
+  emitAll(events: readonly AuditEvent[]): { readonly stored: boolean } {
     const { invocation } = this.#session;
-    const payload = buildPayload(event, { invocation, root: this.#root.path, operator: this.#operator });
-    const inKernel = this.#emitToKernel(event.type, payload);
-    const isRefusal = event.outcome === "rejection";
-    if (isRefusal && !inKernel && !this.#options.hasInstallation()) return { stored: false };
-    const inLog = inKernel || this.#emitToLog(event.type, payload);
-    this.#emitCopy(event.type, payload);
-    return { stored: inKernel || inLog };
+    const forLog: LogEvent[] = [];
+    const forCopy: LogEvent[] = [];
+    let stored = true;
+    for (const event of events) {
+      const { type } = event;
+      const payload = buildPayload(event, { invocation, root: this.#root.path, operator: this.#operator });
+      const inKernel = this.#emitToKernel(type, payload);
+      if (event.outcome === "rejection" && !inKernel && !this.#options.hasInstallation()) {
+        stored = false;
+        continue;
+      }
+      if (!inKernel) forLog.push({ type, payload });
+      forCopy.push({ type, payload });
+    }
+    if (!this.#emitToLog(forLog)) stored = false;
+    this.#emitCopy(forCopy);
+    return { stored };
   }
 
   /**
@@ -185,15 +205,24 @@ export class AuditTrail implements Disposable {
 
   // --- Log (A-LOG) ---
 
-  #emitToLog(type: string, payload: AuditMap): boolean {
+  #emitToLog(events: readonly LogEvent[]): boolean {
+    const lines: LogEvent[] = [];
+    let lost = 0;
+    for (const event of events) {
+      try {
+        lines.push(...fitToLines(event));
+      } catch (error) {
+        this.#noteLoss(error, 1);
+        lost++;
+      }
+    }
+    if (lines.length === 0) return lost === 0;
     try {
       this.#log ??= this.#openLog();
-      for (const piece of fitToLines(type, payload)) {
-        appendEvent(this.#session.system, this.#log, this.#pause, type, piece);
-      }
-      return true;
+      appendEvents(this.#session.system, this.#log, this.#pause, lines);
+      return lost === 0;
     } catch (error) {
-      this.#noteLoss(error);
+      this.#noteLoss(error, events.length - lost);
       return false;
     }
   }
@@ -209,13 +238,11 @@ export class AuditTrail implements Disposable {
     return { directory, name: AUDIT_LOG_FILE, rotates: true, ignoresModes };
   }
 
-  #emitCopy(type: string, payload: AuditMap): void {
-    if (this.#options.openEventLog === undefined || this.#copy === "failed") return;
+  #emitCopy(events: readonly LogEvent[]): void {
+    if (this.#options.openEventLog === undefined || this.#copy === "failed" || events.length === 0) return;
     try {
       this.#copy ??= this.#openCopy(this.#options.openEventLog());
-      for (const piece of fitToLines(type, payload)) {
-        appendEvent(this.#session.system, this.#copy, this.#pause, type, piece);
-      }
+      appendEvents(this.#session.system, this.#copy, this.#pause, events.flatMap(fitToLines));
     } catch (error) {
       const { warning } = describeLoss(error);
       this.#warn({ rule: warning.rule, text: `the event log could not be written: ${warning.text}` });
@@ -229,22 +256,22 @@ export class AuditTrail implements Disposable {
     return { ...opened, rotates: false, ignoresModes: this.#root.hasKacs };
   }
 
-  #noteLoss(error: unknown): void {
+  #noteLoss(error: unknown, count: number): void {
     const loss = describeLoss(error);
-    this.#lost++;
+    this.#lost += count;
     this.#firstLoss ??= loss;
   }
 }
 
-/** A payload as lines that are short enough (A-LOG-02), by the same steps a kernel event is made smaller. */
-function fitToLines(type: string, payload: AuditMap): readonly AuditMap[] {
+/** An event as lines that are short enough (A-LOG-02), by the same steps a kernel event is made smaller. */
+function fitToLines({ type, payload }: LogEvent): readonly LogEvent[] {
   const fits = (piece: AuditMap) => lineBytes(type, piece) <= MAX_LINE_BYTES;
-  if (fits(payload)) return [payload];
+  if (fits(payload)) return [{ type, payload }];
   const shortened = shortenDetail(payload);
   for (let parts = 1; parts <= MAX_PARTS; parts *= 2) {
     const pieces = parts === 1 ? [shortened] : splitPackages(shortened, Math.min(parts, packageCount(shortened)));
     if (pieces === undefined) break;
-    if (pieces.every(fits)) return pieces;
+    if (pieces.every(fits)) return pieces.map((piece) => ({ type, payload: piece }));
     if (pieces.length < parts) break;
   }
   throw new SystemCallError("EFBIG", "write", AUDIT_LOG_FILE);

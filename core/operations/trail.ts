@@ -48,11 +48,9 @@ export function auditTransaction(
       packages: operations.filter(({ action }) => action !== "claim").map((item) => packageOf(database, item)),
     }).stored;
   }
-  let stored = true;
-  for (const operation of operations) {
-    stored = trail.emit({ ...operationEvent(database, operation, common.startedAt), ...common }).stored && stored;
-  }
-  return stored;
+  return trail.emitAll(
+    operations.map((operation) => ({ ...operationEvent(database, operation, common.startedAt), ...common })),
+  ).stored;
 }
 
 type OperationEvent = Extract<

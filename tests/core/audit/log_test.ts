@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import {
-  appendEvent,
+  appendEvents,
   AUDIT_LOG_FILE,
+  type LogEvent,
   type LogFile,
   MAX_LOG_BYTES,
   UnsafeLogError,
@@ -12,6 +13,7 @@ import { SystemCallError } from "../../../core/errors.ts";
 import { realSystem } from "../../../core/runtime.ts";
 import type { Directory, WritableFile } from "../../../core/system.ts";
 import { TestSystem } from "../../support/fault_system.ts";
+import { FaultControl } from "../../support/memory_root.ts";
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -25,8 +27,8 @@ interface Fixture extends Disposable {
   read(name?: string): string;
 }
 
-function openFixture(): Fixture {
-  const system = new TestSystem();
+function openFixture(faults?: FaultControl): Fixture {
+  const system = new TestSystem(faults === undefined ? {} : { faults });
   const root = system.openRoot("/");
   const top = root.openDirectory("/");
   top?.makeDirectory("log", 0o700);
@@ -37,8 +39,7 @@ function openFixture(): Fixture {
     system,
     directory,
     log,
-    append: (text = "x", target = log) =>
-      appendEvent(system, target, (ms) => system.advance(ms), "peipkg.refresh", { v: 1, detail: text }),
+    append: (text = "x", target = log) => appendEvents(system, target, (ms) => system.advance(ms), [event(text)]),
     write(name, text, mode = 0o600) {
       if (directory.status(name) !== undefined) directory.unlink(name);
       using file = directory.createFile(name, mode);
@@ -55,6 +56,8 @@ function openFixture(): Fixture {
     },
   };
 }
+
+const event = (detail: string): LogEvent => ({ type: "peipkg.refresh", payload: { v: 1, detail } });
 
 const sha256 = (text: string) => sha256Hex(encoder.encode(text));
 
@@ -114,6 +117,40 @@ Deno.test("A-LOG-07: at 10 MiB a new file begins, the chain goes on, and eight o
   assert.equal(fixture.directory.status(`${AUDIT_LOG_FILE}.9`), undefined);
 });
 
+Deno.test("A-LOG-04, A-LOG-05: events that come together are one write each, and durable before the lock goes", () => {
+  const calls: string[] = [];
+  using fixture = openFixture(
+    new FaultControl((_n, call) => {
+      if (call === "write" || call === "fsync" || call === "flock") calls.push(call);
+    }),
+  );
+  appendEvents(fixture.system, fixture.log, () => {}, ["one", "two", "three"].map(event));
+  assert.deepEqual(calls, ["flock", "write", "write", "write", "fsync"]);
+  const lines = fixture.read().trimEnd().split("\n");
+  assert.deepEqual(lines.map((line) => [JSON.parse(line).seq, JSON.parse(line).detail]), [
+    [1, "one"],
+    [2, "two"],
+    [3, "three"],
+  ]);
+  assert.equal(walkAuditLog(fixture.directory), undefined);
+});
+
+Deno.test("A-LOG-07, A-LOG-06: a file may be full, or torn, in the middle of events that come together", () => {
+  using fixture = openFixture();
+  fixture.append("first");
+  const first = fixture.read();
+  const torn = '{"seq":2,"prev":"ab';
+  // Room for the line that closes the torn one, but not for the next.
+  const filler = "#".repeat(MAX_LOG_BYTES - 2 * first.length - torn.length - 40);
+  fixture.write(AUDIT_LOG_FILE, `${filler}\n${first}${torn}`);
+  appendEvents(fixture.system, fixture.log, () => {}, ["two", "three", "four"].map(event));
+  const two = fixture.read(`${AUDIT_LOG_FILE}.1`).split("\n")[3] ?? "";
+  const [three = "", four = ""] = fixture.read().split("\n");
+  assert.deepEqual([JSON.parse(two).seq, JSON.parse(two).after_torn_line, JSON.parse(two).detail], [2, true, "two"]);
+  assert.deepEqual([JSON.parse(three).seq, JSON.parse(three).prev], [3, sha256(`${two}\n`)]);
+  assert.deepEqual([JSON.parse(four).seq, JSON.parse(four).prev], [4, sha256(`${three}\n`)]);
+});
+
 Deno.test("A-LOG-07, A-LOG-03: a rotation cut short after its rename goes on from the rotated file", () => {
   using fixture = openFixture();
   fixture.append("one");
@@ -158,8 +195,8 @@ Deno.test("A-LOG-01: a new log is for its owner alone, whatever the umask", () =
     using directory = root.openDirectory("/");
     assert.ok(directory !== undefined);
     const log = { directory, name: AUDIT_LOG_FILE, rotates: true, ignoresModes: false };
-    appendEvent(system, log, () => {}, "peipkg.refresh", { v: 1 });
-    appendEvent(system, log, () => {}, "peipkg.refresh", { v: 1 });
+    appendEvents(system, log, () => {}, [event("one")]);
+    appendEvents(system, log, () => {}, [event("two")]);
     assert.equal((Deno.statSync(`${path}/${AUDIT_LOG_FILE}`).mode ?? 0) & 0o777, 0o600);
     assert.equal(walkAuditLog(directory), undefined);
   } finally {
@@ -191,7 +228,7 @@ Deno.test("A-LOG-05: a line goes into the file that has the name once the lock i
     holder?.[Symbol.dispose]();
     holder = undefined;
   };
-  appendEvent(fixture.system, fixture.log, pause, "peipkg.refresh", { v: 1, detail: "two" });
+  appendEvents(fixture.system, fixture.log, pause, [event("two")]);
   assert.equal(fixture.read(`${AUDIT_LOG_FILE}.1`).split("\n").length, 2);
   assert.equal(JSON.parse(fixture.read()).detail, "two");
   assert.equal(walkAuditLog(fixture.directory), undefined);
