@@ -95,25 +95,34 @@ export function readOperations(database: Database, id: number): readonly Journal
   return journalOperations(database, id);
 }
 
-/** Copies the rows of packages about to change into the transaction's prior rows. */
+/**
+ * Copies the rows of packages about to change into the transaction's prior rows, the journal's files being there.
+ *
+ * @param retained Where displaced files and links will be kept, so that it need not be added to every row later.
+ */
 export function insertPrior(
   database: Database,
   id: number,
   names: Iterable<string>,
   holders: readonly PriorHolder[],
+  retained: readonly RetainedRun[],
 ): void {
+  const runs = retained.length <= RUNS_PER_STATEMENT ? retained : [];
   const packages = database.statement(
     `INSERT INTO prior_package SELECT ?, name, version, architecture, origin_repo, install_reason, held, installed_at,
        package_hash, manifest FROM package WHERE name = ?`,
   );
+  const place = runs.length === 0 ? "NULL" : `CASE type WHEN 'dir' THEN NULL ELSE (
+      SELECT ${numberedPlace(runs.length, 3)} FROM txn_file WHERE txn_id = ?1 AND final_path = path) END`;
   const files = database.statement(
-    `INSERT INTO prior_file SELECT ?, package_name, path, type, size, hash, symlink_target, preserved_hash,
-       new_default_of, NULL FROM package_file WHERE package_name = ?`,
+    `INSERT INTO prior_file SELECT ?1, package_name, path, type, size, hash, symlink_target, preserved_hash,
+       new_default_of, ${place} FROM package_file WHERE package_name = ?2`,
   );
   for (const name of names) {
     packages.run(id, name);
-    files.run(id, name);
+    files.run(id, name, ...runs.flatMap(placeValues));
   }
+  if (runs.length < retained.length) setRetainedRuns(database, id, retained);
   const statement = database.statement("INSERT INTO prior_holder (txn_id, role, holder) VALUES (?, ?, ?)");
   for (const { role, holder } of holders) statement.run(id, role, holder ?? null);
 }
@@ -186,20 +195,33 @@ export interface RetainedRun {
 /** Stretches one statement takes: it looks at every prior row once, however many there are. */
 const RUNS_PER_STATEMENT = 32;
 
+/** The place of what `seq` numbers, NULL outside the stretches; their values are those of `placeValues()`. */
+function numberedPlace(count: number, firstParameter: number): string {
+  const cases = Array.from({ length: count }, (_, index) => {
+    const first = firstParameter + 3 * index;
+    return `WHEN seq BETWEEN ?${first} AND ?${first + 1} THEN ?${first + 2} `;
+  });
+  return `CASE ${cases.join("")}END || seq`;
+}
+
+function placeValues({ first, last, area }: RetainedRun): readonly SqlValue[] {
+  return [first, last, `${area}/`];
+}
+
 /**
  * Records that displaced files and links are kept under their numbers (T-CLEAN-03), without a value per file crossing
- * the driver.
+ * the driver, where it is not on record.
  */
 export function setRetainedRuns(database: Database, id: number, runs: readonly RetainedRun[]): void {
   for (let start = 0; start < runs.length; start += RUNS_PER_STATEMENT) {
     const some = runs.slice(start, start + RUNS_PER_STATEMENT);
     database.statement(
       `UPDATE prior_file SET retained_path = (
-         SELECT CASE ${"WHEN seq BETWEEN ? AND ? THEN ? ".repeat(some.length)} END || seq FROM txn_file AS file
+         SELECT ${numberedPlace(some.length, 2)} FROM txn_file AS file
          WHERE file.txn_id = prior_file.txn_id AND final_path = path
            AND backup_path IS NOT NULL AND keep_backup = 0 AND old_type <> 'dir'
-       ) WHERE txn_id = ? AND type <> 'dir' AND retained_path IS NULL`,
-    ).run(...some.flatMap(({ first, last, area }) => [first, last, `${area}/`]), id);
+       ) WHERE txn_id = ?1 AND type <> 'dir' AND retained_path IS NULL`,
+    ).run(id, ...some.flatMap(placeValues));
   }
 }
 

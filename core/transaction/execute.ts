@@ -41,7 +41,7 @@ import type { FileNotice, SideEffectOutcome, TransactionInput, TransactionReport
 import { parentPath } from "./names.ts";
 import { IdentityCheck } from "./objects.ts";
 import { type PreparedTransaction, prepareTransaction } from "./prepare.ts";
-import { placeWords } from "./retained.ts";
+import { placeWords, RetainedAreas } from "./retained.ts";
 import { pruneRetained, retainsBackups } from "./retention.ts";
 import { rollBack, rollbackError } from "./revert.ts";
 import { makeDirectories, shield, stageContents, type StageContext } from "./stage.ts";
@@ -135,12 +135,15 @@ class Execution {
   }
 
   #recordRows(id: number): void {
-    const { database, session, operator, evidence, startedAt } = this.#input;
-    const { scope, changes, claims, effects, decisions } = this.#prepared;
+    const { database, session, operator, evidence, startedAt, state, options } = this.#input;
+    const { pool, scope, changes, claims, effects, decisions } = this.#prepared;
     insertOperations(database, id, [...scope.operations, ...claims.operations]);
     insertFiles(database, id, changes.operations);
     insertDirectories(database, id, this.#directories);
-    insertPrior(database, id, scope.touched.keys(), claims.holders.map(({ role, from }) => ({ role, holder: from })));
+    const holders = claims.holders.map(({ role, from }) => ({ role, holder: from }));
+    const areas = new RetainedAreas(state.directory, pool, id);
+    const retained = retainsBackups(options) ? areas.runs(changes.operations) : [];
+    insertPrior(database, id, scope.touched.keys(), holders, retained);
     const facts = { invocation: session.invocation, decidedAt: Math.floor(startedAt / 1000), operator };
     const given = evidence.map((entry) => ({ ...entry, planDigest: entry.planDigest }));
     insertAuthorisations(database, id, facts, [...given, ...decisions]);

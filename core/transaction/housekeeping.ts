@@ -2,7 +2,7 @@
  * After the boundary (transactions.md section 14): backups leave the live directories, directories nobody owns go.
  * Everything is idempotent and repeated at the next start while it is not finished; no failure undoes anything.
  *
- * 1. The place a backup is moved to is recorded before the first move (T-CLEAN-03).
+ * 1. The place a backup is moved to is recorded before the first move (T-CLEAN-03): with the journal, of most.
  * 2. This runs before side effects: scanners would take a backup for the real thing (T-CLEAN-04).
  * 3. An object of the operator's is never deleted (T-COLL-11).
  */
@@ -12,7 +12,6 @@ import {
   priorOwners,
   readTransaction,
   type RetainedPlace,
-  type RetainedRun,
   setRetainedPaths,
   setRetainedRuns,
 } from "../store/history.ts";
@@ -27,7 +26,7 @@ import { describeFailure, hasErrno } from "./failures.ts";
 import { baseName, isBelow, parentPath } from "./names.ts";
 import { removeTree } from "./objects.ts";
 import { consumeRetained } from "./retention.ts";
-import { makeRetained, retainedArea, type RetainedObject } from "./retained.ts";
+import { makeRetained, RetainedAreas, type RetainedObject } from "./retained.ts";
 
 export interface HousekeepingContext {
   readonly database: Database;
@@ -95,14 +94,14 @@ class Tidying implements Disposable {
   #isComplete = true;
   /** Backups that could not be kept. */
   readonly #lost: JournalFile[] = [];
-  /** The area of the directory asked about last. */
-  #area: { readonly directory: Directory; readonly area: string } | undefined;
+  readonly #areas: RetainedAreas;
   /** The retained directory used last: a transaction has one per file system. */
   #retained: { readonly area: string; readonly object: RetainedObject } | undefined;
 
   /** @param isRepeat An earlier run may have done part of this. */
   constructor(readonly context: HousekeepingContext, readonly id: number, readonly isRepeat: boolean) {
     this.#durability = new Durability(context.pool);
+    this.#areas = new RetainedAreas(context.state, context.pool, id);
   }
 
   removeStaged(files: readonly JournalFile[]): void {
@@ -112,8 +111,16 @@ class Tidying implements Disposable {
   }
 
   placeBackups(files: readonly JournalFile[]): void {
-    const fates = this.#decideFates(files);
-    if (fates.length === 0) return;
+    // What an earlier process recorded is not relied upon: settings may be others by now.
+    const needsRecord = (file: JournalFile): boolean => this.isRepeat || file.keepBackup || file.oldType === "dir";
+    const fates: Fate[] = [];
+    for (const file of files) {
+      if (!needsRecord(file)) continue;
+      this.#attempt(file.path, () => {
+        const fate = this.#decideFate(file);
+        if (fate !== undefined) fates.push(fate);
+      });
+    }
     try {
       this.#recordPlaces(fates);
     } catch (error) {
@@ -121,6 +128,13 @@ class Tidying implements Disposable {
       return; // T-CLEAN-03: nothing moves before its place is recorded
     }
     for (const fate of fates) this.#attempt(fate.file.path, () => this.#carryOut(fate));
+    for (const file of files) {
+      if (needsRecord(file)) continue;
+      this.#attempt(file.path, () => {
+        const fate = this.#decideFate(file);
+        if (fate !== undefined) this.#carryOut(fate);
+      });
+    }
     if (this.#lost.length > 0) this.#attempt("the database", () => this.#forgetLost());
   }
 
@@ -175,50 +189,33 @@ class Tidying implements Disposable {
     this.#durability[Symbol.dispose]();
   }
 
-  #decideFates(files: readonly JournalFile[]): readonly Fate[] {
+  /** @returns `undefined`: there is no backup, or its directory is gone. */
+  #decideFate(file: JournalFile): Fate | undefined {
     const { pool, rules, retains } = this.context;
-    const fates: Fate[] = [];
-    for (const file of files) {
-      const { backupPath, keepBackup } = file;
-      if (backupPath === undefined) continue;
-      this.#attempt(file.path, () => {
-        const directory = pool.open(parentPath(file.path));
-        if (directory === undefined) return;
-        const staysHere = keepBackup && !rules.isScanned(file.path);
-        const area = staysHere ? "here" : keepBackup || retains ? this.#areaOf(directory) : undefined;
-        fates.push({ file, backupPath, area });
-      });
-    }
-    return fates;
-  }
-
-  #areaOf(directory: Directory): string {
-    if (this.#area?.directory === directory) return this.#area.area;
-    const area = retainedArea(this.context.state, this.context.pool, directory, this.id);
-    this.#area = { directory, area };
-    return area;
+    const { backupPath, keepBackup } = file;
+    if (backupPath === undefined) return undefined;
+    const directory = pool.open(parentPath(file.path));
+    if (directory === undefined) return undefined;
+    const staysHere = keepBackup && !rules.isScanned(file.path);
+    const area = staysHere ? "here" : keepBackup || retains ? this.#areas.of(directory) : undefined;
+    return { file, backupPath, area };
   }
 
   #recordPlaces(fates: readonly Fate[]): void {
     const { database } = this.context;
     const displaced: Fate[] = [];
     const trees: Fate[] = [];
-    const runs: { -readonly [Key in keyof RetainedRun]: RetainedRun[Key] }[] = [];
+    const files: JournalFile[] = [];
     for (const fate of fates) {
-      const { file: { sequence, keepBackup, oldType }, area } = fate;
-      if (area === undefined) continue;
-      if (keepBackup) displaced.push(fate);
-      else if (oldType === "dir") trees.push(fate);
-      else {
-        const run = runs.at(-1);
-        if (run?.area === area && run.last === sequence - 1) run.last = sequence;
-        else runs.push({ area, first: sequence, last: sequence });
-      }
+      if (fate.area === undefined) continue;
+      if (fate.file.keepBackup) displaced.push(fate);
+      else if (fate.file.oldType === "dir") trees.push(fate);
+      else files.push(fate.file);
     }
-    if (displaced.length + trees.length + runs.length === 0) return;
+    if (displaced.length + trees.length + files.length === 0) return;
     database.write(() => {
       for (const fate of displaced) recordDisplaced(database, this.id, fate.file.path, placeOf(fate));
-      setRetainedRuns(database, this.id, runs);
+      setRetainedRuns(database, this.id, this.#areas.runs(files));
       if (trees.length === 0) return;
       const owners = priorOwners(database, this.id);
       setRetainedPaths(database, this.id, trees.flatMap((fate) => retainedPlaces(owners, fate.file, placeOf(fate))));

@@ -4,10 +4,12 @@
  */
 import { openOrCreateChild } from "../fs/durable.ts";
 import { corrupt } from "../store/database.ts";
+import type { RetainedRun } from "../store/history.ts";
+import type { JournalFile } from "../store/journal.ts";
 import type { Directory } from "../system.ts";
 import { RETAINED_COMPONENT } from "./collision.ts";
 import type { DirectoryPool } from "./directories.ts";
-import { childPath } from "./names.ts";
+import { childPath, parentPath } from "./names.ts";
 
 const STATE_PREFIX = "state:";
 const ROOT_PREFIX = "root:";
@@ -23,13 +25,41 @@ export interface RetainedObject extends Disposable {
 }
 
 /**
- * Where a transaction keeps what it displaced in a directory: below `STATE`, or on the directory's own file system when
- * that is another. The recorded place of one object is the area, a slash and the object's number.
+ * Where a transaction keeps what it displaces: below `STATE`, or on the directory's own file system when that is
+ * another. The recorded place of one object is the area, a slash and the object's number.
  */
-export function retainedArea(state: Directory, pool: DirectoryPool, directory: Directory, transaction: number): string {
-  if (directory.device === state.device) return `${STATE_PREFIX}${STATE_AREA}/${transaction}`;
-  const top = pool.mountPoint(directory);
-  return `${ROOT_PREFIX}${childPath(childPath(top, RETAINED_COMPONENT), String(transaction))}`;
+export class RetainedAreas {
+  /** The answer given last: files come directory by directory. */
+  #last: { readonly directory: Directory; readonly area: string } | undefined;
+
+  constructor(readonly state: Directory, readonly pool: DirectoryPool, readonly transaction: number) {}
+
+  /** The area for the objects of a directory. */
+  of(directory: Directory): string {
+    if (this.#last?.directory === directory) return this.#last.area;
+    const area = directory.device === this.state.device
+      ? `${STATE_PREFIX}${STATE_AREA}/${this.transaction}`
+      : `${ROOT_PREFIX}${childPath(this.#mountArea(directory), String(this.transaction))}`;
+    this.#last = { directory, area };
+    return area;
+  }
+
+  #mountArea(directory: Directory): string {
+    return childPath(this.pool.mountPoint(directory), RETAINED_COMPONENT);
+  }
+
+  /** Stretches of the journal with the area each is kept in; directories and the operator's objects are in none. */
+  runs(files: readonly JournalFile[]): readonly RetainedRun[] {
+    const runs: { -readonly [Key in keyof RetainedRun]: RetainedRun[Key] }[] = [];
+    for (const { path, sequence, action, keepBackup, oldType } of files) {
+      if ((action !== "replace" && action !== "remove") || keepBackup || oldType === "dir") continue;
+      const area = this.of(this.pool.need(parentPath(path)));
+      const run = runs.at(-1);
+      if (run?.area === area && run.last === sequence - 1) run.last = sequence;
+      else runs.push({ area, first: sequence, last: sequence });
+    }
+    return runs;
+  }
 }
 
 /** Opens the directory a recorded place lies in; `undefined` when it does not exist. */
