@@ -8,7 +8,7 @@
  *
  * @see T-PATH-03, T-PATH-06
  */
-import type { FileStatus, FileSystemStatus, FileType } from "../system.ts";
+import type { FileStatus, FileSystemStatus } from "../system.ts";
 import { EAGAIN, EILSEQ, EINTR } from "./errno.ts";
 import {
   changing,
@@ -22,6 +22,7 @@ import {
   secondText,
   TEXT_BYTES,
 } from "./libc.ts";
+import { decodeStatx, statxBuffer } from "./statx.ts";
 
 const IS_AARCH64 = Deno.build.arch === "aarch64";
 
@@ -115,43 +116,10 @@ export function closeDescriptor(descriptor: number): void {
 
 // --- Looking ---------------------------------------------------------------------------------------------------
 
-function fileType(mode: number): FileType {
-  switch (mode & 0o170000) {
-    case 0o100000:
-      return "file";
-    case 0o040000:
-      return "dir";
-    case 0o120000:
-      return "symlink";
-    default:
-      return "other";
-  }
-}
-
-/** The number `stat` would give, made from the two halves `statx` gives. */
-function deviceNumber(major: number, minor: number): bigint {
-  // `|` on halves below 2^32 would turn negative, hence the products.
-  return (BigInt((major & 0xfffff000) >>> 12) << 44n) | BigInt((major & 0xfff) * 256 + (minor & 0xff)) |
-    (BigInt(minor >>> 8) << 20n);
-}
-
 function status(directory: number, name: Uint8Array<ArrayBuffer>, flags: number): FileStatus | number {
   const { statx } = libc();
-  const result = outcome(statx(directory, name, flags, STATX_BASIC_STATS, structure));
-  if (result < 0) return result;
-  const view = structureView;
-  const mode = view.getUint16(28, true);
-  return {
-    type: fileType(mode),
-    device: deviceNumber(view.getUint32(136, true), view.getUint32(140, true)),
-    inode: view.getBigUint64(32, true),
-    sizeBytes: view.getUint32(44, true) * 0x1_0000_0000 + view.getUint32(40, true),
-    mtime: view.getBigInt64(112, true) * 1_000_000_000n + BigInt(view.getUint32(120, true)),
-    mode: mode & 0o7777,
-    uid: view.getUint32(20, true),
-    gid: view.getUint32(24, true),
-    links: view.getUint32(16, true),
-  };
+  const result = outcome(statx(directory, name, flags, STATX_BASIC_STATS, statxBuffer));
+  return result < 0 ? result : decodeStatx();
 }
 
 /** Status of a name without following it. */
@@ -226,11 +194,24 @@ export function listNames(directory: number, names: string[], containing?: strin
 
 // --- Reading and writing -----------------------------------------------------------------------------------------
 
+let lastLength = 0;
+let lastLengthValue = 0n;
+
+/** The length as the calls take it; files are read through one buffer, one after the other. */
+function lengthOf(buffer: Uint8Array): bigint {
+  const { length } = buffer;
+  if (length === lastLength) return lastLengthValue;
+  lastLength = length;
+  return lastLengthValue = BigInt(length);
+}
+
 /** `pread`; `offset` below 2^53. */
 export function readAt(descriptor: number, buffer: Uint8Array, offset: number): number {
   const { pread } = libc();
+  const length = lengthOf(buffer);
+  const start = offset === 0 ? 0n : BigInt(offset);
   for (;;) {
-    const result = outcome(pread(descriptor, ownMemory(buffer), BigInt(buffer.length), BigInt(offset)));
+    const result = outcome(pread(descriptor, ownMemory(buffer), length, start));
     if (result !== -EINTR) return result;
   }
 }
