@@ -10,6 +10,7 @@ import { nearHint } from "../identity/near_name.ts";
 import { isPackageName, type PackageName } from "../identity/package_name.ts";
 import { isSafePath } from "../identity/safe_path.ts";
 import { parseVersion, type Version } from "../identity/version.ts";
+import { CHILD_ROWS_PER_STATEMENT } from "./batch.ts";
 import { corrupt, type Database, type Row, type SqlValue } from "./database.ts";
 import { booleanOf, type Column, integerOf, optionalIntegerOf, optionalTextOf, textOf, wordOf } from "./row.ts";
 
@@ -96,8 +97,6 @@ export interface Annotation {
 const FILE_TYPES = ["file", "dir", "symlink"] as const;
 const REASONS = ["explicit", "dependency"] as const;
 const RELATION_KINDS = ["dependency", "optional", "conflict", "provides", "replaces"] as const;
-/** Rows of one insertion; more make no difference. */
-const ROWS_PER_INSERT = 64;
 const HASH_REGEXP = /^[0-9a-f]{64}$/;
 
 const PACKAGE_COLUMNS =
@@ -360,7 +359,7 @@ export function insertFiles(database: Database, name: string, files: Iterable<In
       file.preservedHash ?? null,
       file.newDefaultOf ?? null,
     );
-    if (++rows === ROWS_PER_INSERT) flush();
+    if (++rows === CHILD_ROWS_PER_STATEMENT) flush();
   }
   flush();
 }

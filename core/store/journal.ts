@@ -6,7 +6,7 @@
  * Nothing here opens a database transaction: the caller groups the writes, because which of them become durable
  * together is the protocol (T-COMMIT-05, T-COMMIT-10, T-COMMIT-13).
  */
-import { runInBatches } from "./batch.ts";
+import { CHILD_ROWS_PER_STATEMENT, runInBatches } from "./batch.ts";
 import type { Database, Row } from "./database.ts";
 import { directoryRows, fileRows, removalRows, stagedRows } from "./journal_rows.ts";
 import { booleanOf, bytesOf, integerOf, optionalBigintOf, optionalTextOf, textOf, wordOf } from "./row.ts";
@@ -178,6 +178,8 @@ export function insertFiles(database: Database, id: number, files: readonly Jour
                              new_hash, new_size, new_target, old_type, old_ino, old_size, old_mtime, old_target)
        VALUES ${places}`,
     fileRows(id, files),
+    [],
+    CHILD_ROWS_PER_STATEMENT,
   );
   // Removals have half the columns, and a value not passed costs nothing.
   runInBatches(
@@ -187,6 +189,8 @@ export function insertFiles(database: Database, id: number, files: readonly Jour
                              old_size, old_mtime, old_target)
        VALUES ${places}`,
     removalRows(id, files),
+    [],
+    CHILD_ROWS_PER_STATEMENT,
   );
 }
 

@@ -11,7 +11,7 @@ import { baseName, parentPath } from "./names.ts";
 import { hasErrno } from "./failures.ts";
 
 /** Descriptors kept open at most. */
-const OPEN_MAX = 4096;
+const OPEN_MAX = 16384;
 /** The share of all descriptors a pool takes; packages, database and runtime need some too. */
 const SHARE = 0.5;
 /** So many directories open, and there will be many more. */

@@ -6,7 +6,7 @@ import { PeipkgError } from "../errors.ts";
 import type { Operation, Plan } from "../resolver/plan.ts";
 import type { Database } from "../store/database.ts";
 import type { JournalOperation } from "../store/journal.ts";
-import { type InstalledFile, readFiles } from "../store/installed.ts";
+import { type InstalledFile, iterateFiles } from "../store/installed.ts";
 import { checkPayloadPath, type Obstacles, type PathRules } from "./collision.ts";
 import type { ContentSource } from "./input.ts";
 import { parentPath } from "./names.ts";
@@ -83,7 +83,7 @@ export function readScope(
     const files: RecordedFile[] = [];
     leavingDirectories.set(name, directories);
     leavingByPackage.set(name, files);
-    for (const row of readFiles(database, name)) {
+    for (const row of iterateFiles(database, name)) {
       if (row.type === "dir") {
         directories.add(row.path);
         leavingDirectoryPaths.add(row.path);
