@@ -2,6 +2,7 @@
  * Streaming Zstandard: a decoder that holds everything section 5 demands, and the producer's encoder.
  */
 import { PeipkgError, ruleError } from "../errors.ts";
+import { PIECE_BYTES } from "./shared_ring.ts";
 import { Xxh64 } from "./xxh64.ts";
 import { type Codec, type CodecEvents, openCodec, OUTPUT_BYTES, zlib } from "./zstd_codec.ts";
 import { corrupt, FrameWalker } from "./zstd_frame.ts";
@@ -31,14 +32,22 @@ export class ZstdDecoder implements Disposable {
   private producedBytes = 0;
   /** Pieces handed over and not yet decoded. */
   private pending = 0;
+  private hasEnded = false;
   private failure: { readonly cause: unknown } | undefined;
-  private waiting: Waiting | undefined;
+  /** Wakes who waits for the next event. */
+  private wake = () => {};
 
   constructor(private readonly options: ZstdDecoderOptions) {
     const events = {
-      data: (bytes: Uint8Array<ArrayBuffer>) => this.take(bytes),
-      taken: () => this.taken(),
-      ended: () => this.waiting?.resolve(),
+      data: (bytes: Uint8Array) => this.take(bytes),
+      taken: () => {
+        this.pending--;
+        this.wake();
+      },
+      ended: () => {
+        this.hasEnded = true;
+        this.wake();
+      },
       failed: (cause: unknown) =>
         this.fail(cause instanceof PeipkgError ? cause : corrupt("the data cannot be decoded", cause)),
     };
@@ -54,9 +63,11 @@ export class ZstdDecoder implements Disposable {
   async push(chunk: Uint8Array): Promise<void> {
     await this.inOrder(() => this.walker.push(chunk));
     if (this.walker.hasChecksum) this.checksum ??= new Xxh64();
-    this.pending++;
-    this.codec.write(chunk);
-    await this.until(this.codec.depth - 1);
+    for (let at = 0; at < chunk.length; at += PIECE_BYTES) {
+      this.pending++;
+      this.codec.write(chunk.subarray(at, at + PIECE_BYTES));
+      await this.until(this.codec.depth - 1);
+    }
   }
 
   /** Ends the file: the frame must be whole, and its checksum and declared size right. */
@@ -89,20 +100,14 @@ export class ZstdDecoder implements Disposable {
   }
 
   /** Waits until no more than `most` pieces are pending, -1: for the end; a failure ends the waiting. */
-  private until(most: number): Promise<void> {
-    return new Promise((resolve, reject) => {
-      if (this.failure !== undefined) return reject(this.failure.cause);
-      if (most >= 0 && this.pending <= most) return resolve();
-      this.waiting = { most, resolve, reject };
-    });
+  private async until(most: number): Promise<void> {
+    while (this.failure === undefined && (most < 0 ? !this.hasEnded : this.pending > most)) {
+      await (this.codec.progress?.() ?? new Promise<void>((resolve) => this.wake = resolve));
+    }
+    if (this.failure !== undefined) throw this.failure.cause;
   }
 
-  private taken(): void {
-    this.pending--;
-    if (this.waiting !== undefined && this.pending <= this.waiting.most) this.waiting.resolve();
-  }
-
-  private take(bytes: Uint8Array<ArrayBuffer>): void {
+  private take(bytes: Uint8Array): void {
     if (this.failure !== undefined) return;
     try {
       this.producedBytes += bytes.length;
@@ -117,7 +122,7 @@ export class ZstdDecoder implements Disposable {
   private fail(cause: unknown): void {
     this.failure ??= { cause };
     this.codec.close(); // stops a bomb at once instead of decoding what was already handed over
-    this.waiting?.reject(this.failure.cause);
+    this.wake();
   }
 
   private checkBound(bytes: bigint): void {
@@ -125,12 +130,6 @@ export class ZstdDecoder implements Disposable {
     if (bytes <= BigInt(bound)) return;
     throw ruleError("E_LIMIT_DECOMPRESSED", `cannot decompress: the content exceeds ${bound} bytes`); // F-ZST-03
   }
-}
-
-interface Waiting {
-  readonly most: number;
-  readonly resolve: () => void;
-  readonly reject: (cause: unknown) => void;
 }
 
 /** Bytes handed over at once by `decompressZstd()`: four bytes may expand to 128 KiB, so these to 32 MiB at most. */

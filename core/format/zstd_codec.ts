@@ -12,15 +12,13 @@ export function zlib(): typeof Zlib {
 
 /** Bytes of one output buffer: large enough that the cost of a call vanishes, small enough for the C library to reuse. */
 export const OUTPUT_BYTES = 64 * 1024;
-/** Bytes of one piece of a file handed to another thread, as sources read them. */
-export const PIECE_BYTES = 256 * 1024;
 /** log2 of `LIMITS.zstdWindowBytes` */
 const WINDOW_LOG_MAX = 27;
 
 /** What a codec tells. Everything decoded from a piece comes before the piece is `taken()`. */
 export interface CodecEvents {
   /** The next content. Must be passed on or copied before this returns. */
-  readonly data: (bytes: Uint8Array<ArrayBuffer>) => void;
+  readonly data: (bytes: Uint8Array) => void;
   /** A piece handed over has been decoded whole. */
   readonly taken: () => void;
   readonly ended: () => void;
@@ -31,57 +29,37 @@ export interface CodecEvents {
 export interface Codec {
   /** Pieces that may be handed over before the first of them is taken. */
   readonly depth: number;
-  /** Hands over the next piece; with a depth of 1 it must not be changed until it is taken. */
+  /** Hands over the next piece, of at most `PIECE_BYTES`; with a depth of 1 it must not be changed until it is taken. */
   write(chunk: Uint8Array): void;
   end(): void;
   /** Stops at once. */
   close(): void;
-}
-
-/** A codec that may be told to wait. */
-export interface LocalCodec extends Codec {
-  pause(): void;
-  resume(): void;
+  /** Makes events happen while somebody waits for one; absent: they come by themselves. */
+  progress?(): Promise<void>;
 }
 
 /** Begins to decode in the thread that calls. */
-export function openCodec(events: CodecEvents): LocalCodec {
+export function openCodec(events: CodecEvents): Codec {
   const { constants, createZstdDecompress } = zlib();
-  // While it is paused it decodes no further than the output that waits: a fault behind that would discard it.
-  const patience = { readableHighWaterMark: 1 };
   const stream = createZstdDecompress({
     chunkSize: OUTPUT_BYTES,
     params: { [constants.ZSTD_d_windowLogMax]: WINDOW_LOG_MAX },
-    ...patience,
   });
-  /** Pieces decoded whole whose output still waits. */
-  let decoded = 0;
-  const tell = () => {
-    for (; decoded > 0 && stream.readableLength === 0; decoded--) events.taken();
-  };
   // As plain bytes: slice() of the runtime's own kind makes no copy.
   stream.on("data", ({ buffer, byteOffset, byteLength }: Uint8Array<ArrayBuffer>) => {
     events.data(new Uint8Array(buffer, byteOffset, byteLength));
     // The runtime makes a new buffer for every piece of output and goes on filling one until it is full. Left to the
     // garbage collector, tens of MiB of them pile up, and each is memory the processor has not seen yet.
     if (byteOffset + byteLength === buffer.byteLength) buffer.transfer(0);
-    tell();
   });
   stream.on("error", events.failed);
   return {
     depth: 1,
-    write: (chunk) =>
-      void stream.write(chunk, (cause) => {
-        if (cause != null) return;
-        decoded++;
-        tell();
-      }),
+    write: (chunk) => void stream.write(chunk, (cause) => cause == null && events.taken()),
     end() {
       stream.once("end", events.ended);
       stream.end();
     },
     close: () => void stream.destroy(),
-    pause: () => void stream.pause(),
-    resume: () => void stream.resume(),
   };
 }

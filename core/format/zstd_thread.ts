@@ -1,15 +1,16 @@
 /**
  * A second thread that decodes and hashes packages while the first one judges and writes what is in them. It is given
- * the bytes of a file and gives back the content and its sums; nothing is decided there. It runs at most a few
- * buffers ahead, whatever a file expands to (F-ZST-03), and buffers go to and fro instead of being made anew.
+ * the bytes of a file and gives back the content and its sums; nothing is decided there. Content comes through shared
+ * memory, which bounds how far it runs ahead, whatever a file expands to (F-ZST-03); everything else by messages.
  */
 import { PeipkgError } from "../errors.ts";
-import { type Codec, type CodecEvents, PIECE_BYTES } from "./zstd_codec.ts";
+import { createRing, PIECES, type RingMemory, RingReader } from "./shared_ring.ts";
+import type { Codec, CodecEvents } from "./zstd_codec.ts";
 
-/** Files decoded at once: each needs a window of memory. */
-const TURNS = 1;
-/** Pieces of a file handed over ahead. */
-const DEPTH = 3;
+/** Bytes of a SHA-256. */
+const SUM_BYTES = 32;
+/** How long the first thread sleeps for content before it looks after signals and downloads. */
+const SLEEP_MILLISECONDS = 1;
 
 /**
  * What the thread sums up: the signed range, or the file itself and the content of every regular file in it. Either
@@ -17,23 +18,20 @@ const DEPTH = 3;
  */
 export type Summed = "signed-range" | "file-and-content";
 
-/** To the thread: what to do, the next piece, the end of the file, a buffer back, to tell the sum, or to stop. */
+/** To the thread: what to do, the next piece, the end of the file, to tell the sum, or to stop. */
 export type ToThread =
-  | { readonly kind: "begin"; readonly summed: Summed }
-  | { readonly kind: "write"; readonly buffer: ArrayBuffer; readonly bytes: number }
+  | { readonly kind: "begin"; readonly summed: Summed; readonly ring: RingMemory }
+  | { readonly kind: "write"; readonly bytes: number }
   | { readonly kind: "end" }
-  | { readonly kind: "back"; readonly buffer: ArrayBuffer }
   | { readonly kind: "sum" }
   | { readonly kind: "close" };
 
-/** From the thread. */
+/** From the thread; in the ring, beside the content, the SHA-256 of every regular file that ends in it or later. */
 export type FromThread =
-  /** The next content, and the SHA-256 of every regular file that ends in it. */
-  | { readonly kind: "data"; readonly buffer: ArrayBuffer; readonly bytes: number; readonly hashes: readonly string[] }
-  | { readonly kind: "taken"; readonly buffer: ArrayBuffer }
-  | { readonly kind: "ended" }
   | { readonly kind: "failed"; readonly message: string }
-  | { readonly kind: "sum"; readonly digest: Uint8Array<ArrayBuffer> };
+  | { readonly kind: "sum"; readonly digest: Uint8Array<ArrayBuffer> }
+  /** Nothing more is written into the ring. */
+  | { readonly kind: "closed" };
 
 export interface ThreadOptions {
   readonly signal?: AbortSignal | undefined;
@@ -45,16 +43,15 @@ interface Loss {
   readonly cause: unknown;
 }
 
-/** Starts a thread; dispose it. */
+/** Starts a thread; dispose it. One file at a time has its turn, because each needs a window of memory. */
 export class ZstdThread implements Disposable {
   readonly #worker: Worker;
   readonly #started: Promise<boolean>;
-  readonly #open = new Set<ThreadTurn>();
   readonly #queue: (() => void)[] = [];
-  /** Buffers for pieces of files, at most `DEPTH` of them for each turn. */
-  readonly #spare: ArrayBuffer[] = [];
+  readonly #ring = createRing();
   readonly #signal: AbortSignal | undefined;
-  #turnsLeft = TURNS;
+  #turn: ThreadTurn | undefined;
+  #isTaken = false;
   #loss: Loss | undefined;
   #isOver = false;
 
@@ -86,45 +83,47 @@ export class ZstdThread implements Disposable {
   }
 
   /**
-   * Waits for a turn to decode one file; dispose it.
+   * Waits for the turn to decode one file; dispose it.
    *
    * @returns `undefined` when there is no thread: it could not be started, or was disposed.
    * @throws {PeipkgError} `internal` when the thread ended after it had started.
    */
   async turn(summed: Summed): Promise<ThreadTurn | undefined> {
     if (!await this.#started) return undefined;
-    if (this.#turnsLeft > 0) this.#turnsLeft--;
-    else if (!this.#isOver) await new Promise<void>((resolve) => void this.#queue.push(resolve));
+    if (this.#isTaken && !this.#isOver) await new Promise<void>((resolve) => void this.#queue.push(resolve));
     if (this.#loss !== undefined) throw this.#loss.cause;
     if (this.#isOver) return undefined;
+    this.#isTaken = true;
     const { port1, port2 } = new MessageChannel();
-    const turn = new ThreadTurn(port1, summed, this.#spare, () => {
-      this.#open.delete(turn);
-      const next = this.#queue.shift();
-      if (next === undefined) this.#turnsLeft++;
-      else next();
-    });
-    this.#open.add(turn);
+    this.#turn = new ThreadTurn(port1, summed, this.#ring, this.#onClosed);
     this.#worker.postMessage(undefined, [port2]);
-    return turn;
+    return this.#turn;
   }
+
+  /** The thread has left the last turn's file: its memory is free for the next one. */
+  readonly #onClosed = (): void => {
+    this.#turn = undefined;
+    const next = this.#queue.shift();
+    this.#isTaken = next !== undefined;
+    next?.();
+  };
 
   readonly #onAbort = (): void => this.#lose({ cause: this.#signal?.reason });
 
   #lose(loss: Loss): void {
     this.#loss ??= loss;
-    for (const turn of this.#open) turn.lose(loss);
+    this.#turn?.lose(loss);
     this.#end();
   }
 
-  /** Nobody gives a turn back from here on: who waits for one, now or later, goes on without. */
+  /** No turn follows: who waits for one, now or later, goes on without. */
   #end(): void {
     this.#isOver = true;
     for (const next of this.#queue.splice(0)) next();
   }
 
   [Symbol.dispose](): void {
-    for (const turn of this.#open) turn[Symbol.dispose]();
+    this.#turn?.[Symbol.dispose](); // also wakes the thread, which else could not end
     this.#end();
     this.#signal?.removeEventListener("abort", this.#onAbort);
     this.#worker.terminate();
@@ -133,21 +132,25 @@ export class ZstdThread implements Disposable {
 
 /** One file being decoded by the thread. */
 export class ThreadTurn implements Codec, Disposable {
-  readonly depth = DEPTH;
+  readonly depth = PIECES;
+  readonly #ring: RingReader;
   readonly #hashes: string[] = [];
   #events: CodecEvents | undefined;
   #sum: Waiting | undefined;
   #loss: Loss | undefined;
   #isOpen = true;
+  #taken = 0;
 
   constructor(
     private readonly port: MessagePort,
     summed: Summed,
-    private readonly spare: ArrayBuffer[],
-    private readonly onClose: () => void,
+    ring: RingMemory,
+    private readonly onClosed: () => void,
   ) {
+    this.#ring = new RingReader(ring);
+    this.#ring.reset();
     port.onmessage = ({ data }: MessageEvent<FromThread>) => this.#receive(data);
-    this.#send({ kind: "begin", summed });
+    this.#send({ kind: "begin", summed, ring });
   }
 
   /** Begins to decode. */
@@ -157,24 +160,29 @@ export class ThreadTurn implements Codec, Disposable {
   }
 
   write(chunk: Uint8Array): void {
-    let buffer = this.spare.pop();
-    if (buffer === undefined || buffer.byteLength < chunk.length) {
-      buffer = new ArrayBuffer(Math.max(chunk.length, PIECE_BYTES));
-    }
-    new Uint8Array(buffer).set(chunk);
-    this.#send({ kind: "write", buffer, bytes: chunk.length }, [buffer]);
+    this.#ring.hand(chunk);
+    this.#send({ kind: "write", bytes: chunk.length });
   }
 
   end(): void {
     this.#send({ kind: "end" });
   }
 
+  /**
+   * Passes on what is there, else sleeps for a moment; then lets messages and signals in. Sleeping here and not in
+   * the event loop is what makes the hand-over cheap: thousands of slots come in a second.
+   */
+  async progress(): Promise<void> {
+    const { news } = this.#ring;
+    if (!this.#passOn()) this.#ring.wait(news, SLEEP_MILLISECONDS);
+    await new Promise<void>((resolve) => void setImmediate(resolve));
+  }
+
   close(): void {
     if (!this.#isOpen) return;
     this.#send({ kind: "close" });
     this.#isOpen = false;
-    this.port.close();
-    this.onClose();
+    this.#ring.leave();
   }
 
   /** SHA-256 of the next regular file, hex; `undefined` when it has not ended. */
@@ -202,29 +210,34 @@ export class ThreadTurn implements Codec, Disposable {
     this.close();
   }
 
-  #send(message: ToThread, transfer: Transferable[] = []): void {
-    if (this.#isOpen) this.port.postMessage(message, transfer);
+  #send(message: ToThread): void {
+    if (this.#isOpen) this.port.postMessage(message);
   }
 
+  /** Passes on what the thread has done since the last time. @returns whether it has done anything. */
+  #passOn(): boolean {
+    const { taken, hasEnded } = this.#ring; // looked at before the content, which then is all of what they tell of
+    let hasNews = this.#ring.read(this.#passOnSlot);
+    for (; this.#taken < taken && this.#isOpen; this.#taken++, hasNews = true) this.#events?.taken();
+    if (!hasEnded || !this.#isOpen) return hasNews;
+    this.#events?.ended();
+    return true;
+  }
+
+  readonly #passOnSlot = (bytes: Uint8Array, sums: Uint8Array): void => {
+    for (let at = 0; at < sums.length; at += SUM_BYTES) this.#hashes.push(sums.slice(at, at + SUM_BYTES).toHex());
+    if (bytes.length > 0) this.#events?.data(bytes);
+  };
+
   #receive(message: FromThread): void {
-    if (!this.#isOpen) return;
-    switch (message.kind) {
-      case "data": {
-        const { buffer, bytes, hashes } = message;
-        this.#hashes.push(...hashes);
-        this.#events?.data(new Uint8Array(buffer, 0, bytes));
-        return this.#send({ kind: "back", buffer }, [buffer]);
-      }
-      case "taken":
-        this.spare.push(message.buffer);
-        return this.#events?.taken();
-      case "ended":
-        return this.#events?.ended();
-      case "failed":
-        return this.#events?.failed(new Error(message.message));
-      case "sum":
-        return this.#sum?.resolve(message.digest);
+    if (message.kind === "closed") {
+      this.port.close();
+      return this.onClosed();
     }
+    if (!this.#isOpen) return;
+    if (message.kind === "sum") return this.#sum?.resolve(message.digest);
+    while (this.#passOn()); // what was decoded before the fault
+    this.#events?.failed(new Error(message.message));
   }
 }
 

@@ -1,44 +1,26 @@
 /** The other side of `zstd_thread.ts`: every port that arrives is one file to decode. */
 import { SIGNATURE_NAME } from "./archive_layout.ts";
 import { createSha256, type Sha256 } from "./hash.ts";
+import { RingWriter } from "./shared_ring.ts";
 import { TarReader } from "./tar.ts";
-import { type LocalCodec, openCodec } from "./zstd_codec.ts";
+import { type Codec, openCodec } from "./zstd_codec.ts";
 import type { FromThread, ToThread } from "./zstd_thread.ts";
-
-/** Buffers decoded ahead of the reader. */
-const AHEAD = 8;
-/** Large enough that messages cost little, small enough that the reader finds them in the processor's cache. */
-const BUFFER_BYTES = 128 * 1024;
-
-/** Buffers at rest, for whichever file needs one next. */
-const spare: Uint8Array<ArrayBuffer>[] = [];
 
 class Service {
   /** Of the file, or of its signed range. */
   readonly #sum = createSha256();
-  readonly #taken: ArrayBuffer[] = [];
-  readonly #codec: LocalCodec;
+  readonly #codec: Codec;
+  #ring: RingWriter | undefined;
   #archive: TarReader | undefined;
-  #hashes: string[] = [];
-  #buffer: Uint8Array<ArrayBuffer> | undefined;
-  #fill = 0;
-  /** Buffers the reader has. */
-  #away = 0;
   #sumsFile = false;
 
   constructor(private readonly port: MessagePort) {
     this.#codec = openCodec({
       data: (bytes) => this.#pass(bytes),
-      taken: () => {
-        if (this.#taken.length === 1) this.#handOver(); // nothing more is at hand: what there is may be waited for
-        this.#tellTaken();
-      },
-      ended: () => {
-        this.#handOver();
-        this.#send({ kind: "ended" });
-      },
+      taken: () => this.#ring?.take(),
+      ended: () => this.#ring?.end(),
       failed: (cause) => {
-        this.#handOver();
+        this.#ring?.flush();
         this.#send({ kind: "failed", message: cause instanceof Error ? cause.message : String(cause) });
       },
     });
@@ -48,58 +30,33 @@ class Service {
   #receive(message: ToThread): void {
     switch (message.kind) {
       case "begin":
+        this.#ring = new RingWriter(message.ring);
         this.#sumsFile = message.summed === "file-and-content";
-        this.#archive = this.#sumsFile ? this.#openContent() : this.#openSignedRange();
+        this.#archive = this.#sumsFile ? this.#openContent(this.#ring) : this.#openSignedRange();
         return;
       case "write":
-        return this.#write(message.buffer, message.bytes);
+        return this.#write(message.bytes);
       case "end":
         return this.#codec.end();
-      case "back":
-        spare.push(new Uint8Array(message.buffer));
-        if (this.#away-- === AHEAD) this.#codec.resume();
-        return;
       case "sum":
         return this.#send({ kind: "sum", digest: this.#sum.digest() });
       case "close":
         this.#codec.close();
+        this.#send({ kind: "closed" });
         this.port.close();
     }
   }
 
-  #write(buffer: ArrayBuffer, bytes: number): void {
-    const chunk = new Uint8Array(buffer, 0, bytes);
-    if (this.#sumsFile) this.#sum.update(chunk);
-    this.#taken.push(buffer);
-    this.#codec.write(chunk);
+  #write(bytes: number): void {
+    const piece = this.#ring?.receive(bytes);
+    if (piece === undefined) return;
+    if (this.#sumsFile) this.#sum.update(piece);
+    this.#codec.write(piece);
   }
 
-  #tellTaken(): void {
-    const buffer = this.#taken.shift();
-    if (buffer !== undefined) this.#send({ kind: "taken", buffer }, [buffer]);
-  }
-
-  /** Gathers output, so that few messages carry it. */
   #pass(output: Uint8Array): void {
     this.#sumUp(output);
-    for (let at = 0; at < output.length;) {
-      this.#buffer ??= spare.pop() ?? new Uint8Array(BUFFER_BYTES);
-      const taken = Math.min(output.length - at, this.#buffer.length - this.#fill);
-      this.#buffer.set(output.subarray(at, at + taken), this.#fill);
-      this.#fill += taken;
-      at += taken;
-      if (this.#fill === this.#buffer.length) this.#handOver();
-    }
-  }
-
-  #handOver(): void {
-    const buffer = this.#buffer?.buffer;
-    if (buffer === undefined) return;
-    this.#send({ kind: "data", buffer, bytes: this.#fill, hashes: this.#hashes }, [buffer]);
-    this.#buffer = undefined;
-    this.#fill = 0;
-    this.#hashes = [];
-    if (++this.#away === AHEAD) this.#codec.pause();
+    if (this.#ring?.write(output) === false) this.#codec.close(); // nobody reads on: the rest need not be decoded
   }
 
   /** A fault of the archive ends the summing: the reader finds it in the same bytes. */
@@ -116,18 +73,18 @@ class Service {
     return new TarReader({ raw, entry() {}, data() {}, entryEnd() {} }, SIGNATURE_NAME);
   }
 
-  #openContent(): TarReader {
+  #openContent(ring: RingWriter): TarReader {
     let content: Sha256 | undefined;
     return new TarReader({
       raw() {},
       entry: ({ type }) => void (content = type === "file" ? createSha256() : undefined),
       data: (bytes) => content?.update(bytes),
-      entryEnd: () => content !== undefined && this.#hashes.push(content.hex()),
+      entryEnd: () => content !== undefined && ring.note(content.digest()),
     }, SIGNATURE_NAME);
   }
 
-  #send(message: FromThread, transfer: Transferable[] = []): void {
-    this.port.postMessage(message, transfer);
+  #send(message: FromThread): void {
+    this.port.postMessage(message);
   }
 }
 

@@ -92,7 +92,7 @@ export const first = (text: string) => encode(text, firstText);
 /** A text beside a first one. */
 export const second = (text: string) => encode(text, secondText);
 
-/** Memory shared between threads could change under the kernel; nothing here uses it. */
+/** Memory shared between threads could change under the kernel, or under who reads what the kernel left. */
 function isOwnMemory(bytes: Uint8Array): bytes is Uint8Array<ArrayBuffer> {
   return bytes.buffer instanceof ArrayBuffer;
 }
@@ -101,4 +101,15 @@ function isOwnMemory(bytes: Uint8Array): bytes is Uint8Array<ArrayBuffer> {
 export function ownMemory(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   if (isOwnMemory(bytes)) return bytes;
   throw new TypeError("system calls take no shared memory");
+}
+
+/** Content to be written: it may lie in a slot of `core/format/shared_ring.ts`, which no thread changes meanwhile. */
+export function content(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  if (isOwnMemory(bytes) || isSlot(bytes)) return bytes;
+  throw new TypeError("system calls take no such memory");
+}
+
+/** The runtime takes shared memory as it takes any other; its types do not say so. */
+function isSlot(bytes: Uint8Array): bytes is Uint8Array<ArrayBuffer> {
+  return bytes.buffer instanceof SharedArrayBuffer;
 }

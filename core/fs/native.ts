@@ -12,6 +12,7 @@ import type { FileStatus, FileSystemStatus } from "../system.ts";
 import { EAGAIN, EILSEQ, EINTR } from "./errno.ts";
 import {
   changing,
+  content,
   first,
   inquiring,
   libc,
@@ -242,7 +243,7 @@ export function readNameAt(
 export function writeSome(descriptor: number, bytes: Uint8Array): number {
   const { write } = changing();
   for (;;) {
-    const result = outcome(write(descriptor, ownMemory(bytes), BigInt(bytes.length)));
+    const result = outcome(write(descriptor, content(bytes), BigInt(bytes.length)));
     if (result !== -EINTR) return result;
   }
 }
