@@ -42,7 +42,6 @@ export function readDocument(bytes: Uint8Array, kind: DocumentKind, visitor?: El
     field: visitor.field,
     visit: (element, index) => visitor.visit(element, index),
     failed: (cause) => void failures.push(cause),
-    ...(visitor.take === undefined ? {} : { take: visitor.take.bind(visitor) }),
   });
   if (!(value instanceof JsonObject)) {
     throw ruleError(

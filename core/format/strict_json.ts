@@ -76,13 +76,6 @@ export function shapeOf(scalars: readonly string[], others: Readonly<Record<stri
 export interface ElementVisitor {
   readonly field: string;
   visit(element: JsonValue, index: number): void;
-  /**
-   * May read an element by itself before it is read as JSON; it is not visited then.
-   *
-   * @param at Where the element begins in the document's text.
-   * @returns Where it ends; `undefined`: it is to be read. What ends there must be a valid value.
-   */
-  take?(text: string, at: number, index: number): number | undefined;
 }
 
 /**
@@ -298,14 +291,10 @@ class Reader {
         failed = true; // the rest is still read: a fault of syntax or of the schema outranks this one
         visitor.failed(cause);
       }
-    }, visitor.take?.bind(visitor));
+    });
   }
 
-  private array(
-    shape: Shape | undefined,
-    visit?: (element: JsonValue, index: number) => void,
-    take?: ElementVisitor["take"],
-  ): JsonArray {
+  private array(shape: Shape | undefined, visit?: (element: JsonValue, index: number) => void): JsonArray {
     this.enter();
     this.at++;
     this.skipWhitespace();
@@ -313,14 +302,9 @@ class Reader {
     const elementsFrom = this.pendingValues.length;
     const inner = shape === undefined ? undefined : shape.elements ?? SKIPPED;
     for (let index = 0;; index++) {
-      const end = take?.(this.text, this.at, index);
-      if (end !== undefined) {
-        this.at = end;
-      } else {
-        const element = this.value(inner);
-        if (visit !== undefined) visit(element, index);
-        else if (inner !== SKIPPED) this.pendingValues.push(element);
-      }
+      const element = this.value(inner);
+      if (visit !== undefined) visit(element, index);
+      else if (inner !== SKIPPED) this.pendingValues.push(element);
       this.skipWhitespace();
       const next = this.text.charCodeAt(this.at);
       if (next === CLOSE_BRACKET) {

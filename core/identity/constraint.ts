@@ -1,13 +1,6 @@
 /** Version constraints: comma-separated terms that must all hold (F-CON-01 … F-CON-07). */
 import { excerpt, PeipkgError, ruleError } from "../errors.ts";
-import {
-  compareEpochAndUpstream,
-  hasLongNumber,
-  OPERAND_PATTERN,
-  parseProvidedVersion,
-  type ProvidedVersion,
-  succeeds,
-} from "./version.ts";
+import { compareEpochAndUpstream, parseProvidedVersion, type ProvidedVersion } from "./version.ts";
 
 const parsed: unique symbol = Symbol("parsed");
 
@@ -49,15 +42,6 @@ export function parseConstraint(text: string): Constraint {
     if (count++ < KEPT_TERMS) kept.push(term);
   }
   return { raw: text, [parsed]: count > KEPT_TERMS ? undefined : kept };
-}
-
-/** As constraints are usually written. */
-const TERM_PATTERN = `(?:(?:[<>]=?|!?=) ?)?${OPERAND_PATTERN}`;
-const CONSTRAINT_REGEXP = new RegExp(`^${TERM_PATTERN}(?:, ?${TERM_PATTERN})*$`);
-
-/** Whether `text` is a constraint; for documents of many constraints, since nothing is made of it. */
-export function isConstraint(text: string): boolean {
-  return (CONSTRAINT_REGEXP.test(text) && !hasLongNumber(text)) || succeeds(() => parseConstraint(text));
 }
 
 /** The terms of a constraint, in the order written. */

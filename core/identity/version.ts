@@ -3,7 +3,7 @@
  * deliberately not transitive in rare cases (F-CMP-09), so the highest of several versions is found by the fixed
  * scan of `highestVersion()` and never by a library sort.
  */
-import { excerpt, PeipkgError, ruleError } from "../errors.ts";
+import { excerpt, ruleError } from "../errors.ts";
 
 /** Holds the tokenised upstream; only this file can make a value that has it. */
 const segments: unique symbol = Symbol("segments");
@@ -99,27 +99,6 @@ export function parseProvidedVersion(text: string): ProvidedVersion {
   return { raw: text, epoch, upstream, revision, [segments]: tokenise(upstream) };
 }
 
-/** Pattern of an operand whose numbers are left to judge; most texts have none of a length that could be too large. */
-export const OPERAND_PATTERN = "(?:(?:0|[1-9][0-9]*):)?[A-Za-z0-9][A-Za-z0-9.+~-]*";
-const OPERAND_REGEXP = new RegExp(`^${OPERAND_PATTERN}$`);
-const VERSION_REGEXP = new RegExp(`^${OPERAND_PATTERN}-[1-9][0-9]*$`);
-const LONG_NUMBER_REGEXP = new RegExp(`[0-9]{${EXACT_DIGITS + 1}}`);
-
-/** Whether a number in `text` may be above the bound of F-VER-06. */
-export function hasLongNumber(text: string): boolean {
-  return text.length > EXACT_DIGITS && LONG_NUMBER_REGEXP.test(text);
-}
-
-/** Whether `text` is a full version; for documents of many versions, since nothing is made of it. */
-export function isVersion(text: string): boolean {
-  return VERSION_REGEXP.test(text) && (!hasLongNumber(text) || succeeds(() => parseVersion(text)));
-}
-
-/** Whether `text` is the version of a `provides` entry or a constraint's operand, as {@link isVersion}. */
-export function isProvidedVersion(text: string): boolean {
-  return OPERAND_REGEXP.test(text) && (!hasLongNumber(text) || succeeds(() => parseProvidedVersion(text)));
-}
-
 /**
  * Compares two full versions.
  *
@@ -155,17 +134,6 @@ export function highestVersion<T>(items: Iterable<T>, versionOf: (item: T) => Ve
     if (best !== undefined && compareVersions(next.version, best.version) > 0) best = next;
   }
   return best?.item;
-}
-
-/** Whether parsing does not refuse. */
-export function succeeds(parse: () => unknown): boolean {
-  try {
-    parse();
-    return true;
-  } catch (cause) {
-    if (!(cause instanceof PeipkgError)) throw cause;
-    return false;
-  }
 }
 
 function splitEpoch(text: string): readonly [bigint, string] {

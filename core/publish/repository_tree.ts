@@ -28,7 +28,12 @@ export interface PublishContext {
 }
 
 export type IndexKind = Index["kind"];
-export type IndexEntry = Index["packages"][number];
+export type IndexEntry = Index["packages"] extends Iterable<infer Entry> ? Entry : never;
+
+/** An index as published, its entries held. */
+export interface PublishedIndex extends Omit<Index, "packages"> {
+  readonly packages: readonly IndexEntry[];
+}
 
 /** One package as commands report it. */
 export interface PublishedPackage {
@@ -149,13 +154,14 @@ export class RepositoryTree implements Disposable {
   }
 
   /** One of the indexes as published last. */
-  index(descriptor: Descriptor, kind: IndexKind): Index {
-    return parseIndex(this.#required(indexFile(kind), FETCH_LIMITS.indexBytes), {
+  index(descriptor: Descriptor, kind: IndexKind): PublishedIndex {
+    const index = parseIndex(this.#required(indexFile(kind), FETCH_LIMITS.indexBytes), {
       handle: descriptor.repositoryName,
       kind,
       repositoryName: descriptor.repositoryName,
       layout: this.context.layout,
     });
+    return { ...index, packages: [...index.packages] };
   }
 
   /** The key file of a fingerprint; `undefined`: absent. */

@@ -27,9 +27,10 @@ import { parsePackageName } from "../identity/package_name.ts";
 import { compareBytes } from "../identity/safe_path.ts";
 import { parseTimestamp, type Timestamp } from "../identity/timestamp.ts";
 import { compareVersions, parseVersion } from "../identity/version.ts";
-import type { CatalogueKind, NewCataloguePackage } from "../store/catalogue.ts";
+import type { CatalogueKind, NewCataloguePackage, NewPackages } from "../store/catalogue.ts";
 import { leaveOutKnown, type ShortenedIndex } from "./known_entries.ts";
-import { PlainEntryReader } from "./plain_entry.ts";
+import type { PlainEntries } from "./plain_entry.ts";
+import { type TakenEntries, takePlainEntries } from "./taken_entries.ts";
 
 /** A parsed index. */
 export interface Index {
@@ -39,7 +40,7 @@ export interface Index {
   readonly indexVersion: number;
   readonly generatedAt: Timestamp;
   /** Ascending by name. */
-  readonly packages: readonly NewCataloguePackage[];
+  readonly packages: NewPackages;
   /**
    * Names whose entries may differ from those of the known index; `packages` holds no others then. `undefined`: all.
    */
@@ -116,56 +117,134 @@ const INDEX_PLACE: Place = {
 export function parseIndex(bytes: Uint8Array, expected: IndexExpectation, known?: Uint8Array): Index {
   // Versions of one name are compared with all their neighbours, which an archive has and an active index has not.
   const shortened = known === undefined || expected.kind !== "active" ? undefined : leaveOutKnown(bytes, known);
-  if (shortened !== undefined) {
+  const taken = takePlainEntries(shortened?.bytes ?? bytes);
+  if (shortened !== undefined || taken !== undefined) {
     try {
-      return readIndex(shortened.bytes, expected, shortened);
+      return readIndex(taken?.rest ?? shortened?.bytes ?? bytes, expected, shortened, taken);
     } catch (cause) {
       if (!(cause instanceof PeipkgError)) throw cause;
       // What is wrong is told by its place in the document as it was published.
     }
   }
-  return readIndex(bytes, expected);
+  return readIndex(bytes, expected, undefined, undefined);
 }
 
-function readIndex(bytes: Uint8Array, expected: IndexExpectation, shortened?: ShortenedIndex): Index {
-  const packages: NewCataloguePackage[] = [];
-  const order = new OrderCheck(expected);
-  const plain = new PlainEntryReader();
+function readIndex(
+  bytes: Uint8Array,
+  expected: IndexExpectation,
+  shortened: ShortenedIndex | undefined,
+  taken: TakenEntries | undefined,
+): Index {
+  const rows = new IndexRows(expected, shortened, taken?.entries);
   let entryFailure: unknown;
-  const add = (row: NewCataloguePackage, index: number) => {
-    order.check(row);
-    // Beside what was left out stand known entries, there to be compared with their neighbours.
-    const isKnown = shortened?.leftOut.has(index - 1) === true || shortened?.leftOut.has(index + 1) === true;
-    if (!isKnown) packages.push(row);
-  };
   const place = readDocument(bytes, INDEX_DOCUMENT, {
     field: "packages",
     visit(element, index) {
       if (entryFailure !== undefined) return;
-      if (element === null && shortened?.leftOut.has(index) === true) return;
       try {
-        const entry = elementPlace(INDEX_PLACE, "packages", element, index);
-        add(readEntry(entry, expected.layout), index);
+        const run = taken?.runs.get(index);
+        if (run !== undefined) rows.addPlain(run);
+        else if (element === null && rows.isLeftOut) rows.pass();
+        else rows.add(readEntry(elementPlace(INDEX_PLACE, "packages", element, index), expected.layout));
       } catch (failure) {
         // Kept until the head of the document is known: a wrong schema version or kind explains more.
         entryFailure = failure;
       }
     },
-    take(text, at, index) {
-      const row = entryFailure === undefined ? plain.read(text, at) : undefined;
-      if (row === undefined) return undefined;
-      try {
-        add(row, index);
-      } catch (failure) {
-        entryFailure = failure;
-      }
-      return plain.end;
-    },
   });
   const head = readHead(place, expected);
   if (entryFailure !== undefined) throw entryFailure;
-  const changedNames = shortened && [...new Set([...shortened.formerNames, ...packages.map(({ name }) => name)])];
-  return { ...head, kind: expected.kind, packages, changedNames: changedNames?.sort(compareBytes) };
+  const changedNames = shortened && [...new Set([...shortened.formerNames, ...Array.from(rows, ({ name }) => name)])];
+  return { ...head, kind: expected.kind, packages: rows, changedNames: changedNames?.sort(compareBytes) };
+}
+
+/** Plain entries next to each other; `to` is not among them. */
+interface PlainRange {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** The rows of an index in its order; those of plain entries are made each time they are asked for. */
+class IndexRows implements NewPackages {
+  readonly #order: OrderCheck;
+  readonly #leftOut: ReadonlySet<number>;
+  readonly #plain: PlainEntries | undefined;
+  readonly #rows: (NewCataloguePackage | PlainRange)[] = [];
+  #length = 0;
+  /** Elements of the document there were so far, plain entries counted each. */
+  #elements = 0;
+  #plainEntries = 0;
+  /** Of the plain entries out of order, those there were so far. */
+  #unordered = 0;
+
+  constructor(expected: IndexExpectation, shortened: ShortenedIndex | undefined, plain: PlainEntries | undefined) {
+    this.#order = new OrderCheck(expected);
+    this.#leftOut = shortened?.leftOut ?? new Set();
+    this.#plain = plain;
+  }
+
+  get length(): number {
+    return this.#length;
+  }
+
+  *[Symbol.iterator](): Generator<NewCataloguePackage, void, undefined> {
+    for (const row of this.#rows) {
+      if ("name" in row) {
+        yield row;
+      } else if (this.#plain !== undefined) {
+        for (let at = row.from; at < row.to; at++) yield this.#plain.row(at);
+      }
+    }
+  }
+
+  /** Whether the next element stands for known entries. */
+  get isLeftOut(): boolean {
+    return this.#leftOut.has(this.#elements);
+  }
+
+  /** Goes on to the element after one that stands for known entries. */
+  pass(): void {
+    this.#elements++;
+  }
+
+  add(row: NewCataloguePackage): void {
+    this.#order.check(row);
+    const element = this.#elements++;
+    if (this.#isBesideLeftOut(element)) return;
+    this.#rows.push(row);
+    this.#length++;
+  }
+
+  /** Adds the next plain entries. */
+  addPlain(count: number): void {
+    const plain = this.#plain;
+    if (plain === undefined) return;
+    const from = this.#plainEntries;
+    const to = this.#plainEntries += count;
+    // Rows are made for the comparison at the ends of a run alone, and where it takes more than the names.
+    for (let at = from; at < to;) {
+      this.#order.check(plain.row(at));
+      while ((plain.unordered[this.#unordered] ?? to) <= at) this.#unordered++;
+      const next = Math.min(plain.unordered[this.#unordered] ?? to, to);
+      if (next > at + 1) this.#order.goOn(plain.row(next - 1));
+      at = next;
+    }
+    const first = this.#elements;
+    const last = first + count - 1;
+    this.#elements += count;
+    const range = {
+      from: this.#isBesideLeftOut(first) ? from + 1 : from,
+      to: this.#isBesideLeftOut(last) ? to - 1 : to,
+    };
+    if (range.from >= range.to) return;
+    this.#rows.push(range);
+    this.#length += range.to - range.from;
+  }
+
+  /** Beside what was left out stand known entries, there to be compared with their neighbours. */
+  #isBesideLeftOut(element: number): boolean {
+    return this.#leftOut.has(element - 1) || this.#leftOut.has(element + 1);
+  }
 }
 
 function readHead(
@@ -231,6 +310,12 @@ class OrderCheck {
       throw this.#fail("E_INDEX_ORDER", `"${name}" ${version} follows ${previous.version}`);
     }
     this.#seen.add(key);
+  }
+
+  /** Takes a row as the previous one whose name is known to be above that of the row before it. */
+  goOn(previous: NewCataloguePackage): void {
+    this.#previous = previous;
+    this.#seen = undefined;
   }
 
   #fail(rule: ErrorRule, found: string): PeipkgError {

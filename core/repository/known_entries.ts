@@ -2,18 +2,27 @@
  * What an index has in common with the one it replaces, so that reading it costs what changed and not its size.
  *
  * 1. Only bytes that stand in an index that was read strictly before are left out, as whole elements from the first
- *    byte to the last, and each run of them leaves a `null` behind. A document is valid exactly when it is valid with
- *    values put in place of values, so whoever reads the shortened document strictly has read the whole one.
- * 2. An element is only followed to its end as if it were valid. When it is not, the reader meets it in the same place
- *    and refuses the document.
- * 3. The first and the last element of a run stay, so that order is checked against them.
- * 4. The rows of what is left out stay as they were made. Elements that are read by settings too are not left out; a
+ *    byte to the last, and each run of them leaves a `null` behind (see `index_elements.ts`).
+ * 2. The first and the last element of a run stay, so that order is checked against them.
+ * 3. The rows of what is left out stay as they were made. Elements that are read by settings too are not left out; a
  *    release that stores something else of an entry drops the catalogues by a migration.
  */
-import { PeipkgError } from "../errors.ts";
-import { JsonObject, readJson } from "../format/strict_json.ts";
 import { isPackageName } from "../identity/package_name.ts";
 import { compareBytes } from "../identity/safe_path.ts";
+import {
+  BACKSLASH,
+  CLOSE_BRACE,
+  CLOSE_BRACKET,
+  cutOut,
+  endOfElement,
+  firstElement,
+  isText,
+  nextElement,
+  OPEN_BRACE,
+  OPEN_BRACKET,
+  QUOTE,
+  type Range,
+} from "./index_elements.ts";
 
 /** An index without what is known of it. */
 export interface ShortenedIndex {
@@ -22,12 +31,6 @@ export interface ShortenedIndex {
   readonly leftOut: ReadonlySet<number>;
   /** Names of elements of the known index that were changed or are gone. */
   readonly formerNames: readonly string[];
-}
-
-/** A range of bytes; `to` is not part of it. */
-interface Range {
-  readonly from: number;
-  readonly to: number;
 }
 
 /** Elements at the front of two arrays that are the same. */
@@ -40,9 +43,6 @@ interface Run {
   readonly lastStart: number;
 }
 
-/** How far into a document its elements may begin. */
-const HEAD_BYTES = 4096;
-const HEAD_REGEXP = /"packages"[ \t\r\n]*:[ \t\r\n]*\[[ \t\r\n]*/;
 /** Shorter runs are read like the rest; what it costs to leave them out would gain nothing. */
 const MIN_ELEMENTS = 8;
 /** An index of which more than this part is new is cheaper to read and to store as a whole. */
@@ -52,13 +52,6 @@ const NAME_START = new TextEncoder().encode('{"name":"');
 /** Longest name and the quote after it. */
 const NAME_BYTES = 65;
 
-const QUOTE = 0x22;
-const COMMA = 0x2c;
-const BACKSLASH = 0x5c;
-const OPEN_BRACKET = 0x5b;
-const CLOSE_BRACKET = 0x5d;
-const OPEN_BRACE = 0x7b;
-const CLOSE_BRACE = 0x7d;
 const LETTER_U = 0x75;
 
 const CLAIMS = new TextEncoder().encode("claims");
@@ -116,60 +109,7 @@ export function leaveOutKnown(bytes: Uint8Array, known: Uint8Array): ShortenedIn
     formerNames.push(formerName);
     from = nextElement(known, endOfElement(known, from));
   }
-  return cuts.length === 0 ? undefined : { bytes: cutOut(bytes, cuts), leftOut, formerNames };
-}
-
-/** Where the first element of the top-level field `packages` begins, if it is an object. */
-function firstElement(bytes: Uint8Array): number | undefined {
-  const match = HEAD_REGEXP.exec(String.fromCharCode(...bytes.subarray(0, HEAD_BYTES)));
-  if (match === null) return undefined;
-  const at = match.index + match[0].length;
-  if (bytes[at] !== OPEN_BRACE) return undefined;
-  // The name may also stand deeper down: then something is left open. Or it ends a longer one: then that is the last.
-  const closed = new Uint8Array(at + 2);
-  closed.set(bytes.subarray(0, at));
-  closed.set([CLOSE_BRACKET, CLOSE_BRACE], at);
-  try {
-    const head = readJson(closed, { document: "index" });
-    return head instanceof JsonObject && head.keys.at(-1) === "packages" ? at : undefined;
-  } catch (cause) {
-    if (!(cause instanceof PeipkgError)) throw cause;
-    return undefined;
-  }
-}
-
-/** Where the element after one that ends here begins; `undefined`: it was the last, or no object follows. */
-function nextElement(bytes: Uint8Array, end: number): number | undefined {
-  let at = skipSpace(bytes, end);
-  if (bytes[at] !== COMMA) return undefined;
-  at = skipSpace(bytes, at + 1);
-  return bytes[at] === OPEN_BRACE ? at : undefined;
-}
-
-function skipSpace(bytes: Uint8Array, from: number): number {
-  let at = from;
-  while (isSpace(bytes[at])) at++;
-  return at;
-}
-
-function isSpace(code: number | undefined): boolean {
-  return code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09;
-}
-
-/** The end of an object, which need not be valid. */
-function endOfElement(bytes: Uint8Array, start: number): number {
-  let depth = 0;
-  for (let at = start; at < bytes.length; at++) {
-    const code = bytes[at];
-    if (code === QUOTE) {
-      while (++at < bytes.length && bytes[at] !== QUOTE) if (bytes[at] === BACKSLASH) at++;
-    } else if (code === OPEN_BRACE || code === OPEN_BRACKET) {
-      depth++;
-    } else if ((code === CLOSE_BRACE || code === CLOSE_BRACKET) && --depth === 0) {
-      return at + 1;
-    }
-  }
-  return bytes.length;
+  return cuts.length === 0 ? undefined : { bytes: cutOut(bytes, cuts, ",null,"), leftOut, formerNames };
 }
 
 /**
@@ -225,10 +165,6 @@ function isReadByProfile(bytes: Uint8Array, from: number, to: number): boolean {
     (length === ALTERNATE_UPGRADE.length && isText(bytes, from, to, ALTERNATE_UPGRADE));
 }
 
-function isText(bytes: Uint8Array, from: number, to: number, text: Uint8Array): boolean {
-  return to - from === text.length && text.every((code, index) => bytes[from + index] === code);
-}
-
 /** The name an element begins with. */
 function nameOf(bytes: Uint8Array, start: number): string | undefined {
   const from = start + NAME_START.length;
@@ -236,22 +172,4 @@ function nameOf(bytes: Uint8Array, start: number): string | undefined {
   const quote = bytes.subarray(from, from + NAME_BYTES).indexOf(QUOTE);
   const name = String.fromCharCode(...bytes.subarray(from, from + Math.max(quote, 0)));
   return isPackageName(name) ? name : undefined; // it has no escapes then
-}
-
-function cutOut(bytes: Uint8Array, cuts: readonly Range[]): Uint8Array {
-  const mark = new TextEncoder().encode(",null,");
-  const parts: Uint8Array[] = [];
-  let from = 0;
-  for (const cut of cuts) {
-    parts.push(bytes.subarray(from, cut.from), mark);
-    from = cut.to;
-  }
-  parts.push(bytes.subarray(from));
-  const shortened = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    shortened.set(part, at);
-    at += part.length;
-  }
-  return shortened;
 }

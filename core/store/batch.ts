@@ -9,6 +9,58 @@ export const ROWS_PER_STATEMENT = 64;
  */
 export const CHILD_ROWS_PER_STATEMENT = 256;
 
+/** A statement that is run for many rows, some dozens at a time. */
+export class Batch {
+  readonly #database: Database;
+  readonly #sql: (places: string) => string;
+  readonly #tail: readonly SqlValue[];
+  readonly #rowsPerStatement: number;
+  /** Of the rows that wait; what is beyond `#length` is left of others, since a list that grows anew is dear. */
+  readonly #values: SqlValue[] = [];
+  #length = 0;
+  #place = "";
+  #full: string | undefined;
+  #count = 0;
+
+  /**
+   * @param sql Makes the text around the list of rows, `(?, ?), (?, ?), …`.
+   * @param tail Values after the rows.
+   * @param rowsPerStatement How many at a time.
+   */
+  constructor(
+    database: Database,
+    sql: (places: string) => string,
+    tail: readonly SqlValue[] = [],
+    rowsPerStatement = ROWS_PER_STATEMENT,
+  ) {
+    this.#database = database;
+    this.#sql = sql;
+    this.#tail = tail;
+    this.#rowsPerStatement = rowsPerStatement;
+  }
+
+  /** Adds a row, which may wait for others; each has the same number of values. */
+  add(row: readonly SqlValue[]): void {
+    this.#place ||= `(${row.map(() => "?").join(", ")})`;
+    for (const value of row) this.#values[this.#length++] = value;
+    if (++this.#count === this.#rowsPerStatement) this.flush();
+  }
+
+  /** Runs the statement for the rows that wait. */
+  flush(): void {
+    if (this.#count === 0) return;
+    const text = this.#count === this.#rowsPerStatement ? this.#full ??= this.#text() : this.#text();
+    this.#values.length = this.#length;
+    this.#database.statement(text).run(...this.#values, ...this.#tail);
+    this.#length = 0;
+    this.#count = 0;
+  }
+
+  #text(): string {
+    return this.#sql(new Array<string>(this.#count).fill(this.#place).join(", "));
+  }
+}
+
 /**
  * Runs a statement for many rows, some dozens at a time.
  *
@@ -24,21 +76,7 @@ export function runInBatches(
   tail: readonly SqlValue[] = [],
   rowsPerStatement = ROWS_PER_STATEMENT,
 ): void {
-  let values: SqlValue[] = [];
-  let place = "";
-  let full: string | undefined;
-  let count = 0;
-  const list = () => new Array<string>(count).fill(place).join(", ");
-  const flush = () => {
-    const text = count === rowsPerStatement ? full ??= sql(list()) : sql(list());
-    database.statement(text).run(...values, ...tail);
-    values = [];
-    count = 0;
-  };
-  for (const row of rows) {
-    place ||= `(${row.map(() => "?").join(", ")})`;
-    for (const value of row) values.push(value);
-    if (++count === rowsPerStatement) flush();
-  }
-  if (count > 0) flush();
+  const batch = new Batch(database, sql, tail, rowsPerStatement);
+  for (const row of rows) batch.add(row);
+  batch.flush();
 }

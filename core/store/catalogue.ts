@@ -3,8 +3,8 @@
  * name on demand. The only SQL for the tables `catalogue`, `catalogue_package` and `catalogue_relation`.
  */
 import { compareBytes } from "../identity/safe_path.ts";
-import { runInBatches } from "./batch.ts";
-import type { Database, Row, SqlValue } from "./database.ts";
+import { Batch, ROWS_PER_STATEMENT } from "./batch.ts";
+import type { Database, Row } from "./database.ts";
 import { integerOf, optionalTextOf, textOf, wordOf } from "./row.ts";
 
 export type CatalogueKind = "active" | "archive";
@@ -52,9 +52,14 @@ export interface NewCataloguePackage extends Omit<CataloguePackage, "repository"
   readonly replaces: readonly string[];
 }
 
+/** Packages to store, which need not be held all at once; each time they are gone through they are the same. */
+export interface NewPackages extends Iterable<NewCataloguePackage> {
+  readonly length: number;
+}
+
 /** An index to store; `packages` ascending by name in byte order (R-IDX-07). */
 export interface NewCatalogue extends Omit<CatalogueHeader, "id"> {
-  readonly packages: readonly NewCataloguePackage[];
+  readonly packages: NewPackages;
   /**
    * Names, ascending, that alone may differ from what is stored; `packages` has those and no others. `undefined`: all
    * of the index is in `packages`.
@@ -99,6 +104,10 @@ export function readCatalogue(
  */
 export function replaceCatalogue(database: Database, next: NewCatalogue): void {
   const id = writeHeader(database, next);
+  if (!hasPackages(database, id)) {
+    insertPackages(database, id, next.packages);
+    return;
+  }
   const stored = next.changedNames === undefined
     ? storedPackages(database, id)
     : storedPackagesNamed(database, id, next.changedNames);
@@ -108,45 +117,44 @@ export function replaceCatalogue(database: Database, next: NewCatalogue): void {
   insertPackages(database, id, fresh);
 }
 
+function hasPackages(database: Database, id: number): boolean {
+  return database.statement("SELECT 1 FROM catalogue_package WHERE catalogue_id = ? LIMIT 1").get(id) !== undefined;
+}
+
 /** Numbers the rows itself, so that many go into one statement and their relations need not ask for them. */
-function insertPackages(database: Database, catalogue: number, packages: readonly NewCataloguePackage[]): void {
+function insertPackages(database: Database, catalogue: number, packages: NewPackages): void {
   if (packages.length === 0) return;
   if (packages.length > MANY_PACKAGES) database.statement(`PRAGMA cache_size = -${CACHE_KIB}`).run();
   const last = database.statement("SELECT coalesce(max(id), 0) AS last FROM catalogue_package").get();
   const firstId = (last === undefined ? 0 : integerOf(last, "last")) + 1;
-  runInBatches(
+  const rows = new Batch(
     database,
     (places) => `
       INSERT INTO catalogue_package (id, catalogue_id, name, version, architecture, description, size_compressed,
         size_installed, hash, url, entry) VALUES ${places}`,
-    packages.values().map((item, index) => [
-      firstId + index,
-      catalogue,
-      item.name,
-      item.version,
-      item.architecture,
-      item.description,
-      item.sizeCompressedBytes,
-      item.sizeInstalledBytes,
-      item.hash,
-      item.url,
-      item.entry,
-    ]),
   );
-  runInBatches(
+  const relations = new Batch(
     database,
     (places) => `INSERT INTO catalogue_relation (name, kind, package_id) VALUES ${places}`,
-    relationRows(packages, firstId),
   );
-}
-
-function* relationRows(packages: readonly NewCataloguePackage[], firstId: number): Generator<readonly SqlValue[]> {
+  // Relations wait for the rows they point to, and for no more: their names keep the text around them alive.
+  let waiting: [name: string, kind: "provides" | "replaces", id: number][] = [];
+  const flush = () => {
+    rows.flush();
+    for (const relation of waiting) relations.add(relation);
+    waiting = [];
+  };
   let id = firstId;
-  for (const { provides, replaces } of packages) {
-    for (const name of provides) yield [name, "provides", id];
-    for (const name of replaces) yield [name, "replaces", id];
-    id++;
+  for (const item of packages) {
+    const { name, version, architecture, description, sizeCompressedBytes, sizeInstalledBytes } = item;
+    const sizes = [sizeCompressedBytes, sizeInstalledBytes];
+    rows.add([id, catalogue, name, version, architecture, description, ...sizes, item.hash, item.url, item.entry]);
+    for (const name of item.provides) waiting.push([name, "provides", id]);
+    for (const name of item.replaces) waiting.push([name, "replaces", id]);
+    if ((++id - firstId) % ROWS_PER_STATEMENT === 0) flush();
   }
+  flush();
+  relations.flush();
 }
 
 function writeHeader(database: Database, next: NewCatalogue): number {
@@ -175,11 +183,12 @@ function* storedPackagesNamed(database: Database, id: number, names: readonly st
 /** Walks stored and new packages side by side in name order. */
 function compareWithStored(
   stored: Iterable<Row>,
-  packages: readonly NewCataloguePackage[],
+  packages: NewPackages,
 ): { readonly stale: readonly number[]; readonly fresh: readonly NewCataloguePackage[] } {
   const stale: number[] = [];
   const fresh: NewCataloguePackage[] = [];
-  let at = 0;
+  const rest = packages[Symbol.iterator]();
+  let next = rest.next();
   let group: NewCataloguePackage[] = [];
   let groupName: string | undefined;
   for (const row of stored) {
@@ -188,17 +197,18 @@ function compareWithStored(
       fresh.push(...group);
       group = [];
       groupName = name;
-      for (let item = packages[at]; item !== undefined; item = packages[++at]) {
-        const order = item.name === name ? 0 : compareBytes(item.name, name);
+      for (; next.done !== true; next = rest.next()) {
+        const order = next.value.name === name ? 0 : compareBytes(next.value.name, name);
         if (order > 0) break;
-        (order === 0 ? group : fresh).push(item);
+        (order === 0 ? group : fresh).push(next.value);
       }
     }
     const kept = group.findIndex((item) => isStored(row, item));
     if (kept < 0) stale.push(integerOf(row, "id"));
     else group.splice(kept, 1);
   }
-  fresh.push(...group, ...packages.slice(at));
+  fresh.push(...group);
+  for (; next.done !== true; next = rest.next()) fresh.push(next.value);
   return { stale, fresh };
 }
 

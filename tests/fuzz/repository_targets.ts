@@ -176,7 +176,9 @@ export const REPOSITORY_TARGETS: readonly FuzzTarget[] = [
       // With spaces no entry is read as producers write them.
       const spaced = Buffer.from(Buffer.from(input).toString("latin1").replaceAll('{"name":', '{ "name":'), "latin1");
       const outcomes = [input, spaced].map((bytes) => outcomeOf(() => parseIndex(bytes, KNOWN_EXPECTATION)));
-      const [outcome, other] = outcomes.map((item) => item instanceof PeipkgError ? item.detail.rule : item.packages);
+      const [outcome, other] = outcomes.map((item) =>
+        item instanceof PeipkgError ? item.detail.rule : [...item.packages]
+      );
       assert.deepEqual(outcome, other);
       if (outcomes[0] instanceof PeipkgError) throw outcomes[0];
       for (const item of outcomes[0]?.packages ?? []) readEntryDetails(item.entry, "both");

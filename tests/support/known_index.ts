@@ -39,12 +39,16 @@ export function readBeside(input: Uint8Array, known: Uint8Array): readonly NewCa
     return whole;
   }
   const { changedNames } = beside;
-  const rows = changedNames === undefined ? [] : parseIndex(known, KNOWN_EXPECTATION).packages
+  const rows = changedNames === undefined ? [] : [...parseIndex(known, KNOWN_EXPECTATION).packages]
     .filter(({ name }) => !changedNames.includes(name));
   const merged = [...rows, ...beside.packages].sort((a, b) => compareBytes(a.name, b.name));
-  assert.deepEqual({ ...beside, packages: merged, changedNames: undefined }, whole);
-  assert.ok(changedNames === undefined || beside.packages.every(({ name }) => changedNames.includes(name)));
-  return beside.packages;
+  assert.deepEqual({ ...beside, packages: merged, changedNames: undefined }, {
+    ...whole,
+    packages: [...whole.packages],
+  });
+  const read = [...beside.packages];
+  assert.ok(changedNames === undefined || read.every(({ name }) => changedNames.includes(name)));
+  return read;
 }
 
 /** What reading an index gives, or its refusal. */

@@ -341,7 +341,8 @@ Deno.test("R-IDX-05, R-IDX-06, R-PROD-02: entries written as producers write the
   ];
   const read = (text: string) => {
     try {
-      return parseIndex(bytes(text), { handle: "x", kind: "active", repositoryName: "main", layout: "both" }).packages;
+      const expected = { handle: "x", kind: "active", repositoryName: "main", layout: "both" } as const;
+      return [...parseIndex(bytes(text), expected).packages];
     } catch (error) {
       return error instanceof PeipkgError ? [error.detail.rule, error.message] : error;
     }
