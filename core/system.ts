@@ -145,6 +145,8 @@ export interface RootDirectory extends Disposable {
    * @throws {PeipkgError} `failed` (`PATH_SYMLINK`) when a component is a link or not a directory (T-PATH-02).
    */
   openDirectory(path: string): Directory | undefined;
+  /** Number of the descriptor, by which another thread of this process reaches the same tree. */
+  readonly descriptor?: number;
   /** A kernel with the Peios access-control system answered (T-MODE-02). */
   readonly hasKacs: boolean;
   /**

@@ -53,7 +53,20 @@ export interface RootOptions {
  * @see T-PATH-01, T-PATH-07
  */
 export function openRoot(path: string, options: RootOptions = {}): RootDirectory {
-  const descriptor = checked(native.openAt(AT_CWD, path, OPEN.readOnly | OPEN.directory), "openat", path);
+  return adoptRoot(path, native.openAt(AT_CWD, path, OPEN.readOnly | OPEN.directory), options);
+}
+
+/**
+ * Opens the tree another thread of this process has open: its path is not resolved a second time (T-PATH-01).
+ *
+ * @param descriptor `RootDirectory.descriptor`; it stays the other's.
+ */
+export function openSameRoot(path: string, descriptor: number): RootDirectory {
+  return adoptRoot(path, native.openAt(descriptor, ".", OPEN.readOnly | OPEN.directory), {});
+}
+
+function adoptRoot(path: string, opened: number, options: RootOptions): RootDirectory {
+  const descriptor = checked(opened, "openat", path);
   const tree = new Tree(descriptor, options.withoutOpenat2 === true);
   try {
     tree.judge("/", checkedValue(native.statDescriptor(descriptor), "statx", path));
@@ -116,6 +129,10 @@ class NativeRoot implements RootDirectory {
     this.path = path;
     this.#descriptor = descriptor;
     this.#tree = tree;
+  }
+
+  get descriptor(): number {
+    return this.#descriptor;
   }
 
   get hasKacs(): boolean {

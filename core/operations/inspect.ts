@@ -11,7 +11,7 @@ import { whyInstalled as findChains, type WhyLink } from "../resolver/why.ts";
 import { type CatalogueLine, type CataloguePackage, findPackage, iterateCatalogue } from "../store/catalogue.ts";
 import type { Database } from "../store/database.ts";
 import {
-  countFiles,
+  measureFiles,
   readAnnotations,
   readInstalledPackage,
   readListedPackage,
@@ -115,7 +115,7 @@ export function packageDetail(workspace: Workspace, name: string): PackageDetail
       requiredBy: requiredBy(new InstalledSet(database, profile), name),
       roles: readHeldRoles(database, name),
       annotations: readAnnotations(database, name).map(({ tag, value }) => ({ tag, value })),
-      fileCount: countFiles(database, name),
+      fileCount: measureFiles(database, name).files,
       build: {
         timestamp: manifest.build.timestamp,
         farmId: manifest.build.farmId,

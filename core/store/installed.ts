@@ -235,9 +235,11 @@ export function readFileHashes(database: Database, name: string): ReadonlyMap<st
   );
 }
 
-export function countFiles(database: Database, name: string): number {
-  const sql = "SELECT count(*) AS n FROM package_file WHERE package_name = ?";
-  return integerOf(database.statement(sql).get(name) ?? {}, "n");
+/** How many paths a package has, and how long its files are together. */
+export function measureFiles(database: Database, name: string): { readonly files: number; readonly bytes: number } {
+  const sql = "SELECT count(*) AS n, coalesce(sum(size), 0) AS bytes FROM package_file WHERE package_name = ?";
+  const row = database.statement(sql).get(name) ?? {};
+  return { files: integerOf(row, "n"), bytes: integerOf(row, "bytes") };
 }
 
 /** One path of a package; `undefined` when the package does not own it. */
