@@ -38,6 +38,29 @@ export interface Codec {
   progress?(): Promise<void>;
 }
 
+/**
+ * Ends the stream with a fault that the runtime throws where nobody can catch it: one behind the first buffer of output
+ * of a piece, which it decodes in turns of its own (measured; the method it does that by has a symbol as its name).
+ */
+function catchLateFaults(stream: Zlib.ZstdDecompress, onFault: () => void): void {
+  const handle: unknown = Reflect.get(stream, "_handle");
+  if (typeof handle !== "object" || handle === null) return;
+  for (const name of Object.getOwnPropertySymbols(handle)) {
+    const method: unknown = Reflect.get(handle, name);
+    if (typeof method !== "function") continue;
+    Reflect.set(handle, name, (...values: unknown[]): unknown => {
+      try {
+        return Reflect.apply(method, handle, values);
+      } catch (cause) {
+        if (values[2] === 0 || !(cause instanceof Error)) throw cause; // from the beginning of a piece: it is caught
+        onFault();
+        stream.destroy(cause);
+        return undefined;
+      }
+    });
+  }
+}
+
 /** Begins to decode in the thread that calls. */
 export function openCodec(events: CodecEvents): Codec {
   const { constants, createZstdDecompress } = zlib();
@@ -52,10 +75,12 @@ export function openCodec(events: CodecEvents): Codec {
     // garbage collector, tens of MiB of them pile up, and each is memory the processor has not seen yet.
     if (byteOffset + byteLength === buffer.byteLength) buffer.transfer(0);
   });
+  let hasFailed = false;
   stream.on("error", events.failed);
+  catchLateFaults(stream, () => hasFailed = true);
   return {
     depth: 1,
-    write: (chunk) => void stream.write(chunk, (cause) => cause == null && events.taken()),
+    write: (chunk) => void stream.write(chunk, (cause) => cause == null && !hasFailed && events.taken()),
     end() {
       stream.once("end", events.ended);
       stream.end();

@@ -1,8 +1,10 @@
 /** Sections 5 to 8: compression, header fields, extended headers, layout of entries. */
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
-import { zstdDecompressSync } from "node:zlib";
+import { constants, zstdCompressSync, zstdDecompressSync } from "node:zlib";
+import { PeipkgError } from "../../../core/errors.ts";
 import { decompressZstd, ZstdDecoder } from "../../../core/format/zstd.ts";
+import { openCodec } from "../../../core/format/zstd_codec.ts";
 import { Xxh64 } from "../../../core/format/xxh64.ts";
 import { verifyPackage } from "../../../core/format/package_file.ts";
 import {
@@ -48,6 +50,17 @@ Deno.test("F-ZST-01: magic, damage and a missing end are told apart", async () =
   assert.equal(await refusalOf({ file: (file) => file.slice(0, -1) }), "E_ZSTD_CORRUPT");
   const damaged = await refusalOf({ file: (file) => file.with(60, (file[60] ?? 0) ^ 0xff) });
   assert.notEqual(damaged, undefined);
+});
+
+Deno.test("F-ZST-01: damage far inside a piece of the file is refused as any other", async () => {
+  const text = Array.from({ length: 40_000 }, (_, at) => String(Math.imul(at, 2654435761))).join();
+  const params = { [constants.ZSTD_c_checksumFlag]: 1 };
+  const file = new Uint8Array(zstdCompressSync(text, { params, chunkSize: 1 << 20 }));
+  for (const at of [file.length - 1, file.length - 50_000]) {
+    using decoder = new ZstdDecoder({ output() {}, bound: () => 1 << 20, codec: { open: openCodec } });
+    const decoded = decoder.push(file.with(at, (file[at] ?? 0) ^ 0x5a)).then(() => decoder.finish());
+    await assert.rejects(decoded, (error) => error instanceof PeipkgError && error.detail.rule === "E_ZSTD_CORRUPT");
+  }
 });
 
 Deno.test("F-ZST-02: a content checksum is verified when it is there", async () => {
