@@ -5,9 +5,16 @@
  */
 import type * as Zlib from "node:zlib";
 
+let loaded: typeof Zlib | undefined;
+
 /** Loaded when first needed: importing it costs every start as much as a small command takes altogether. */
 export function zlib(): typeof Zlib {
-  return globalThis.process.getBuiltinModule("node:zlib");
+  return loaded ??= globalThis.process.getBuiltinModule("node:zlib");
+}
+
+/** Whether `zlib()` has been called. */
+export function isZlibLoaded(): boolean {
+  return loaded !== undefined;
 }
 
 /** Bytes of one output buffer: large enough that the cost of a call vanishes, small enough for the C library to reuse. */
