@@ -55,16 +55,20 @@ class Runtime implements System, Disposable {
 
   sleep(milliseconds: number, signal?: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
-      if (signal?.aborted) return reject(signal.reason);
+      // A timer too; the first call of setTimeout() takes 4 ms, because it loads node:timers.
+      if (signal === undefined) {
+        return AbortSignal.timeout(milliseconds).addEventListener("abort", () => resolve(), { once: true });
+      }
+      if (signal.aborted) return reject(signal.reason);
       const onAbort = () => {
         clearTimeout(timer);
-        reject(signal?.reason);
+        reject(signal.reason);
       };
       const timer = setTimeout(() => {
-        signal?.removeEventListener("abort", onAbort);
+        signal.removeEventListener("abort", onAbort);
         resolve();
       }, milliseconds);
-      signal?.addEventListener("abort", onAbort, { once: true });
+      signal.addEventListener("abort", onAbort, { once: true });
     });
   }
 
