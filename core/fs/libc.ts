@@ -8,12 +8,13 @@
  * - `errno` is read directly after the call, in the same synchronous function, through the address
  *   `__errno_location` gave (measured right in two million alternating failures).
  */
-import { INQUIRING, LISTING, READING, WRITING } from "./symbols.ts";
+import { INQUIRING, LISTING, RARE, READING, WRITING } from "./symbols.ts";
 
 type Calls = Deno.DynamicLibrary<typeof READING>["symbols"];
 type ListingCalls = Deno.DynamicLibrary<typeof LISTING>["symbols"];
 type InquiringCalls = Deno.DynamicLibrary<typeof INQUIRING>["symbols"];
 type ChangingCalls = Deno.DynamicLibrary<typeof WRITING>["symbols"];
+type RareCalls = Deno.DynamicLibrary<typeof RARE>["symbols"];
 
 const encoder = new TextEncoder();
 // Longer than any path the kernel takes, so that a text cut to fit is refused by it (ENAMETOOLONG), not shortened.
@@ -26,6 +27,7 @@ let calls: Calls | undefined;
 let listingCalls: ListingCalls | undefined;
 let inquiringCalls: InquiringCalls | undefined;
 let changingCalls: ChangingCalls | undefined;
+let rareCalls: RareCalls | undefined;
 let errnoAddress: Deno.UnsafePointerView | undefined;
 
 /** The functions every command needs. */
@@ -58,6 +60,13 @@ export function changing(): ChangingCalls {
   if (changingCalls !== undefined) return changingCalls;
   libc(); // for its `errno`
   return changingCalls = Deno.dlopen("libc.so.6", WRITING).symbols;
+}
+
+/** The functions few changes need. */
+export function rare(): RareCalls {
+  if (rareCalls !== undefined) return rareCalls;
+  libc(); // for its `errno`
+  return rareCalls = Deno.dlopen("libc.so.6", RARE).symbols;
 }
 
 /** The result of the call made last, or its error number negated. */

@@ -19,6 +19,7 @@ import {
   lister,
   outcome,
   ownMemory,
+  rare,
   second,
   secondText,
   TEXT_BYTES,
@@ -301,12 +302,12 @@ export function makeDirectoryAt(directory: number, name: string, mode: number): 
 }
 
 export function symlinkAt(target: string, directory: number, name: string): number {
-  return outcome(changing().symlinkat(second(target), directory, first(name)));
+  return outcome(rare().symlinkat(second(target), directory, first(name)));
 }
 
 /** `linkat`; a link itself gets the second name, never what it points to. */
 export function linkAt(directory: number, name: string, newDirectory: number, newName: string): number {
-  return outcome(changing().linkat(directory, first(name), newDirectory, second(newName), 0));
+  return outcome(rare().linkat(directory, first(name), newDirectory, second(newName), 0));
 }
 
 export function renameAt(
@@ -366,7 +367,7 @@ function encodeTimes(mtime: bigint): Uint8Array<ArrayBuffer> {
 
 /** Modification time of a name, a link itself included; nanoseconds. */
 export function setModifiedAt(directory: number, name: string, mtime: bigint): number {
-  return outcome(changing().utimensat(directory, first(name), encodeTimes(mtime), AT_SYMLINK_NOFOLLOW));
+  return outcome(rare().utimensat(directory, first(name), encodeTimes(mtime), AT_SYMLINK_NOFOLLOW));
 }
 
 export function setModified(descriptor: number, mtime: bigint): number {
@@ -375,15 +376,15 @@ export function setModified(descriptor: number, mtime: bigint): number {
 
 /** `fgetxattr`; with an empty buffer the size. */
 export function getAttribute(descriptor: number, attribute: string, buffer: Uint8Array): number {
-  return outcome(changing().fgetxattr(descriptor, first(attribute), ownMemory(buffer), BigInt(buffer.length)));
+  return outcome(rare().fgetxattr(descriptor, first(attribute), ownMemory(buffer), BigInt(buffer.length)));
 }
 
 export function setAttribute(descriptor: number, attribute: string, value: Uint8Array): number {
-  return outcome(changing().fsetxattr(descriptor, first(attribute), ownMemory(value), BigInt(value.length), 0));
+  return outcome(rare().fsetxattr(descriptor, first(attribute), ownMemory(value), BigInt(value.length), 0));
 }
 
 export function removeAttribute(descriptor: number, attribute: string): number {
-  return outcome(changing().fremovexattr(descriptor, first(attribute)));
+  return outcome(rare().fremovexattr(descriptor, first(attribute)));
 }
 
 // --- This process and others ---------------------------------------------------------------------------------------
@@ -411,7 +412,7 @@ export function systemNames(): { hostname: string; release: string; machine: str
 
 /** `kill(pid, 0)`: 0 when a signal could be sent. */
 export function probeProcess(pid: number): number {
-  return outcome(changing().kill(pid, 0));
+  return outcome(rare().kill(pid, 0));
 }
 
 /** Numbers of the descriptors this process has open; empty where `/proc` is missing. */
@@ -426,7 +427,7 @@ export function openDescriptors(): readonly number[] {
 
 /** Keeps a descriptor from children. */
 export function closeOnExec(descriptor: number): void {
-  inquiring().fcntl(descriptor, F_SETFD, FD_CLOEXEC);
+  rare().fcntl(descriptor, F_SETFD, FD_CLOEXEC);
 }
 
 /** Raises the soft limit of open descriptors to the hard one (T-PATH-07). @returns The limit that holds then. */
@@ -446,7 +447,7 @@ export function raiseDescriptorLimit(): number | undefined {
  * each time, some 10 ms.
  */
 export function reserveDescriptors(count: number): void {
-  const highest = inquiring().fcntl(0, F_DUPFD_CLOEXEC, count - 1);
+  const highest = rare().fcntl(0, F_DUPFD_CLOEXEC, count - 1);
   if (highest >= 0) closeDescriptor(highest);
 }
 
@@ -467,7 +468,7 @@ export function kacsOpenSelfToken(number: bigint, flags: number, access: number)
 }
 
 export function kacsOpen(number: bigint, directory: number, name: string, how: Uint8Array, made: Uint8Array): number {
-  const { kacs_open } = changing();
+  const { kacs_open } = rare();
   return outcome(kacs_open(number, directory, first(name), ownMemory(how), BigInt(how.length), ownMemory(made)));
 }
 
@@ -490,5 +491,5 @@ export function kacsDescriptor(
 
 /** `ioctl` with a structure as argument. */
 export function controlDevice(descriptor: number, request: bigint, argument: Uint8Array): number {
-  return outcome(changing().ioctl(descriptor, request, ownMemory(argument)));
+  return outcome(rare().ioctl(descriptor, request, ownMemory(argument)));
 }
