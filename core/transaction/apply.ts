@@ -17,7 +17,7 @@ import { renameNoReplace } from "./objects.ts";
 import { pathChanged, requireOld, type StageContext } from "./stage.ts";
 
 /** Longest stretch of apply without a turn of the event loop, in which a signal can be noticed (T-COMMIT-29). */
-const YIELD_MILLISECONDS = 100;
+export const YIELD_MILLISECONDS = 100;
 /** Reading the clock costs as much as a short rename: it is looked at once in this many operations. */
 const CLOCK_EVERY = 16;
 
