@@ -160,7 +160,10 @@ export interface RootDirectory extends Disposable {
    * @returns What it is then, where that is known (T-PATH-07).
    */
   raiseDescriptorLimit?(): number | undefined;
-  /** Says that about so many descriptors will be open at once: a kernel makes room for them once, not by and by. */
+  /**
+   * Says that about so many descriptors will soon be open at once, so that the kernel makes room for them once and not
+   * by and by. Does not wait for it.
+   */
   reserveDescriptors?(count: number): void;
 }
 

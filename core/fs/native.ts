@@ -24,6 +24,7 @@ import {
   secondText,
   TEXT_BYTES,
 } from "./libc.ts";
+import { BESIDE } from "./symbols.ts";
 import { decodeStatx, statxBuffer } from "./statx.ts";
 
 const IS_AARCH64 = Deno.build.arch === "aarch64";
@@ -444,11 +445,13 @@ export function raiseDescriptorLimit(): number | undefined {
 
 /**
  * Makes room for `count` descriptors at once. The kernel doubles their table when it is full and waits for all threads
- * each time, some 10 ms.
+ * each time, some 10 ms; so that this one need not wait, another one makes the call.
  */
 export function reserveDescriptors(count: number): void {
-  const highest = rare().fcntl(0, F_DUPFD_CLOEXEC, count - 1);
-  if (highest >= 0) closeDescriptor(highest);
+  const { fcntl } = Deno.dlopen("libc.so.6", BESIDE).symbols;
+  void fcntl(0, F_DUPFD_CLOEXEC, count - 1).then((highest) => {
+    if (highest >= 0) closeDescriptor(highest);
+  });
 }
 
 // --- Calls of Peios, described in peios.ts -------------------------------------------------------------------------

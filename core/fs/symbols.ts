@@ -63,3 +63,8 @@ export const RARE = {
   ioctl: { parameters: ["i32", "u64", "buffer"], result: "i32" },
   kacs_open: { name: "syscall", parameters: ["i64", "i32", "buffer", "buffer", "usize", "buffer"], result: "i32" },
 } as const;
+
+/** Called by another thread, beside the work of this one. */
+export const BESIDE = {
+  fcntl: { parameters: ["i32", "i32", "i32"], result: "i32", nonblocking: true },
+} as const;

@@ -7,6 +7,7 @@ import { readFileHashes } from "../store/installed.ts";
 import type { AcquiredPackage } from "../repository/acquire.ts";
 import type { Plan } from "../resolver/plan.ts";
 import type { ContentEntry, ContentSource, ContentVisitor } from "../transaction/input.ts";
+import { expectManyDirectories } from "../transaction/directories.ts";
 import { acquirePlanned, type PlannedPackage } from "./available.ts";
 import type { ChangeInputs } from "./change_inputs.ts";
 import { ContentBudget, KeptContent } from "./kept_content.ts";
@@ -48,6 +49,7 @@ export async function acquireContents(
   thread: ZstdThread | undefined,
 ): Promise<ChangeContents> {
   workspace.root.raiseDescriptorLimit?.(); // every package stays open until it is staged
+  if (packedBytes(plan) >= MANY_BYTES) expectManyDirectories(workspace.root);
   const budget = new ContentBudget();
   const contents = new Map<string, KeptContent>();
   const streamed = streamedPackages(plan);
@@ -81,20 +83,25 @@ export async function acquireContents(
   };
 }
 
+/** Content that is likely to lie in many directories. */
+const MANY_BYTES = 4 * 1024 * 1024;
 /** Content from which starting a thread to decode it pays. */
 const THREAD_BYTES = 64 * 1024 * 1024;
 
 /** Starts the thread that decodes what a plan installs, when that is much; as early as it is certain, it takes its time. */
-export function startThread({ operations }: Plan, signal: AbortSignal): ZstdThread | undefined {
-  const bytes = operations.reduce(
+export function startThread(plan: Plan, signal: AbortSignal): ZstdThread | undefined {
+  return packedBytes(plan) < THREAD_BYTES ? undefined : new ZstdThread({ signal });
+}
+
+/** Bytes of content a plan installs from packages; kept content is not packed. */
+function packedBytes({ operations }: Plan): number {
+  return operations.reduce(
     (sum, operation) =>
-      // Kept content is not packed.
       operation.kind === "remove" || operation.target.origin.kind === "retained"
         ? sum
         : sum + operation.target.sizeInstalledBytes,
     0,
   );
-  return bytes < THREAD_BYTES ? undefined : new ZstdThread({ signal });
 }
 
 /** New content from which keeping some of it saves too little to be worth its memory. */

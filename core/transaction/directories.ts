@@ -24,6 +24,16 @@ interface Identity {
   readonly inode: bigint;
 }
 
+/** Descriptors that pools may keep open below a root. */
+function pinnedAtMost(root: RootDirectory): number {
+  return Math.max(HELD, Math.floor((root.raiseDescriptorLimit?.() ?? Infinity) * SHARE));
+}
+
+/** Has room made for the directories of a large transaction, some time before it begins. */
+export function expectManyDirectories(root: RootDirectory): void {
+  root.reserveDescriptors?.(Math.min(OPEN_MAX, pinnedAtMost(root)));
+}
+
 export class DirectoryPool implements Disposable {
   /** Insertion order is order of use: the first key was used longest ago. */
   readonly #open = new Map<string, Directory>();
@@ -36,7 +46,7 @@ export class DirectoryPool implements Disposable {
   #turn = 0;
 
   constructor(readonly root: RootDirectory, limit = OPEN_MAX) {
-    this.#limit = Math.min(limit, Math.max(HELD, Math.floor((root.raiseDescriptorLimit?.() ?? Infinity) * SHARE)));
+    this.#limit = Math.min(limit, pinnedAtMost(root));
   }
 
   /**
