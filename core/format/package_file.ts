@@ -197,7 +197,7 @@ export async function replayPackage(
   visitor: PayloadVisitor,
   options: { readonly signal?: AbortSignal; readonly thread?: ZstdThread | undefined } = {},
 ): Promise<void> {
-  using turn = await turnFor(source, options.thread, "file-and-content");
+  using turn = await turnFor(source, options.thread, "content");
   const replay = new Replay(verified, visitor, turn);
   const fail = (cause: unknown): never => {
     options.signal?.throwIfAborted();
@@ -205,20 +205,19 @@ export async function replayPackage(
   };
   const bound = decompressedBound([verified.manifest.sizeInstalledBytes], verified.maxDecompressedBytes); // T-VERIFY-06
   const tar = new TarReader(replay, SIGNATURE_NAME);
-  const hash = turn === undefined ? createSha256() : undefined;
+  const hash = createSha256();
   using decoder = new ZstdDecoder({ output: (bytes) => tar.push(bytes), bound: () => bound, codec: turn });
   let sizeBytes = 0;
   for await (const chunk of source.chunks()) {
     options.signal?.throwIfAborted();
     sizeBytes += chunk.length;
     if (sizeBytes > verified.sizeCompressedBytes) throw changed(verified, "it has grown");
-    hash?.update(chunk);
+    hash.update(chunk);
     await decoder.push(chunk).catch(fail);
   }
   options.signal?.throwIfAborted();
   await decoder.finish().catch(fail);
-  const found = hash?.hex() ?? (await turn?.sum())?.toHex();
-  if (found !== verified.packageHash) throw changed(verified, "its SHA-256 differs");
+  if (hash.hex() !== verified.packageHash) throw changed(verified, "its SHA-256 differs");
 }
 
 /** Only this file can make a verified package. */

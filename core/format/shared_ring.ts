@@ -17,7 +17,7 @@ export const SLOTS = 16;
 /** Bytes of notes that go with a slot. */
 const NOTE_BYTES = 8 * 1024;
 /** Pieces that may be handed over before the first of them is taken, and the bytes of one. */
-export const PIECES = 3;
+export const PIECES = 8;
 export const PIECE_BYTES = 256 * 1024;
 
 /** Numbers of a ring: see the invariants; `GONE` is set when the reader wants no more. */

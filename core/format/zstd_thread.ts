@@ -13,10 +13,10 @@ const SUM_BYTES = 32;
 const SLEEP_MILLISECONDS = 1;
 
 /**
- * What the thread sums up: the signed range, or the file itself and the content of every regular file in it. Either
- * leaves the first thread about as much to do in the pass that needs it.
+ * What the thread sums up: the signed range, or the content of every regular file. Either leaves the first thread about
+ * as much to do in the pass that needs it.
  */
-export type Summed = "signed-range" | "file-and-content";
+export type Summed = "signed-range" | "content";
 
 /** To the thread: what to do, the next piece, the end of the file, to tell the sum, or to stop. */
 export type ToThread =
@@ -95,13 +95,13 @@ export class ZstdThread implements Disposable {
     if (this.#isOver) return undefined;
     this.#isTaken = true;
     const { port1, port2 } = new MessageChannel();
-    this.#turn = new ThreadTurn(port1, summed, this.#ring, this.#onClosed);
+    this.#turn = new ThreadTurn(port1, summed, this.#ring, this.#onLeft);
     this.#worker.postMessage(undefined, [port2]);
     return this.#turn;
   }
 
   /** The thread has left the last turn's file: its memory is free for the next one. */
-  readonly #onClosed = (): void => {
+  readonly #onLeft = (): void => {
     this.#turn = undefined;
     const next = this.#queue.shift();
     this.#isTaken = next !== undefined;
@@ -139,13 +139,14 @@ export class ThreadTurn implements Codec, Disposable {
   #sum: Waiting | undefined;
   #loss: Loss | undefined;
   #isOpen = true;
+  #hasEnded = false;
   #taken = 0;
 
   constructor(
     private readonly port: MessagePort,
     summed: Summed,
     ring: RingMemory,
-    private readonly onClosed: () => void,
+    private readonly onLeft: () => void,
   ) {
     this.#ring = new RingReader(ring);
     this.#ring.reset();
@@ -183,6 +184,7 @@ export class ThreadTurn implements Codec, Disposable {
     this.#send({ kind: "close" });
     this.#isOpen = false;
     this.#ring.leave();
+    if (this.#hasEnded) this.onLeft(); // else the thread may still be writing into the ring
   }
 
   /** SHA-256 of the next regular file, hex; `undefined` when it has not ended. */
@@ -190,7 +192,7 @@ export class ThreadTurn implements Codec, Disposable {
     return this.#hashes.shift();
   }
 
-  /** SHA-256 of the file, or of its signed range, as far as it was handed over; nothing more can be afterwards. */
+  /** SHA-256 of the signed range, as far as the file was handed over; nothing more can be afterwards. */
   sum(): Promise<Uint8Array<ArrayBuffer>> {
     return new Promise((resolve, reject) => {
       if (this.#loss !== undefined) return reject(this.#loss.cause);
@@ -220,6 +222,7 @@ export class ThreadTurn implements Codec, Disposable {
     let hasNews = this.#ring.read(this.#passOnSlot);
     for (; this.#taken < taken && this.#isOpen; this.#taken++, hasNews = true) this.#events?.taken();
     if (!hasEnded || !this.#isOpen) return hasNews;
+    this.#hasEnded = true;
     this.#events?.ended();
     return true;
   }
@@ -232,7 +235,8 @@ export class ThreadTurn implements Codec, Disposable {
   #receive(message: FromThread): void {
     if (message.kind === "closed") {
       this.port.close();
-      return this.onClosed();
+      if (!this.#hasEnded) this.onLeft();
+      return;
     }
     if (!this.#isOpen) return;
     if (message.kind === "sum") return this.#sum?.resolve(message.digest);

@@ -7,12 +7,11 @@ import { type Codec, openCodec } from "./zstd_codec.ts";
 import type { FromThread, ToThread } from "./zstd_thread.ts";
 
 class Service {
-  /** Of the file, or of its signed range. */
+  /** Of the signed range. */
   readonly #sum = createSha256();
   readonly #codec: Codec;
   #ring: RingWriter | undefined;
   #archive: TarReader | undefined;
-  #sumsFile = false;
 
   constructor(private readonly port: MessagePort) {
     this.#codec = openCodec({
@@ -31,11 +30,11 @@ class Service {
     switch (message.kind) {
       case "begin":
         this.#ring = new RingWriter(message.ring);
-        this.#sumsFile = message.summed === "file-and-content";
-        this.#archive = this.#sumsFile ? this.#openContent(this.#ring) : this.#openSignedRange();
+        this.#archive = message.summed === "content" ? this.#openContent(this.#ring) : this.#openSignedRange();
         return;
       case "write":
-        return this.#write(message.bytes);
+        if (this.#ring !== undefined) this.#codec.write(this.#ring.receive(message.bytes));
+        return;
       case "end":
         return this.#codec.end();
       case "sum":
@@ -45,13 +44,6 @@ class Service {
         this.#send({ kind: "closed" });
         this.port.close();
     }
-  }
-
-  #write(bytes: number): void {
-    const piece = this.#ring?.receive(bytes);
-    if (piece === undefined) return;
-    if (this.#sumsFile) this.#sum.update(piece);
-    this.#codec.write(piece);
   }
 
   #pass(output: Uint8Array): void {
