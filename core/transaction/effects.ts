@@ -51,8 +51,9 @@ export function dueEffects(
   for (const change of changes.operations) {
     const { path } = change;
     // C-TXN-07: a claim link counts when it comes as well as when it goes.
-    if ((change.action === "remove" || change.isClaim) && baseName(path).includes(".so")) hasLibrary = true;
-    if (change.action === "remove" && path.startsWith(MANUALS_PREFIX)) hasManuals = true;
+    const isRemoval = change.action === "remove";
+    if (!hasLibrary && (isRemoval || change.isClaim)) hasLibrary = path.lastIndexOf(".so") > path.lastIndexOf("/");
+    if (isRemoval && path.startsWith(MANUALS_PREFIX)) hasManuals = true;
     if (change.newType === "file" || change.oldType === "file") addKernel(path, kernels);
   }
   if (declared.has("depmod")) addShippedKernels(scope, kernels);

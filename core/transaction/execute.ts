@@ -172,7 +172,7 @@ class Execution {
     durability.settle(); // barrier 1
     // A turn takes 2 ms, and what was quick to stage is soon at the next one.
     if (session.system.monotonic() - begun >= YIELD_MILLISECONDS) await turn(context);
-    this.#writeSurely(() => recordApplying(database, id, changes.operations));
+    this.#writeSurely(() => recordApplying(database, id, changes.bringing));
     this.#phase = "applying";
     const steps = changes.operations.length;
     session.emit({ kind: "progress", phase: "apply", step: Math.min(1, steps), steps: Math.max(1, steps) });
@@ -308,6 +308,7 @@ class Execution {
   #displacedNotices(tidied: HousekeepingResult): readonly FileNotice[] {
     const { scope, changes } = this.#prepared;
     const notices: FileNotice[] = [];
+    if (tidied.displaced.size === 0) return notices;
     for (const change of changes.operations) {
       const place = tidied.displaced.get(change.path);
       if (place === undefined) continue;
@@ -350,12 +351,7 @@ class Execution {
 
 /** Opens one barrier per file system, before anything is written there (T-COMMIT-40). */
 function openBarriers(pool: DirectoryPool, durability: Durability, changes: PreparedTransaction["changes"]): void {
-  let last = "";
-  for (const { path } of changes.operations) {
-    const parent = parentPath(path);
-    if (parent !== last) durability.prepare(pool.nearest(parent));
-    last = parent;
-  }
+  for (const parent of changes.parents) durability.prepare(pool.nearest(parent));
   for (const path of changes.directories) durability.prepare(pool.nearest(path));
   for (const { path, type } of changes.securities) {
     durability.prepare(pool.nearest(type === "dir" ? path : parentPath(path)));

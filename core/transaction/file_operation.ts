@@ -111,6 +111,10 @@ export interface SecurityChange {
 export interface ChangeSet {
   /** Journal rows in apply order (T-COMMIT-20); `sequence` is the index. */
   operations: FileOperation[];
+  /** Those of them that stage something: all but removals. Set with the order, like the next. */
+  bringing: readonly FileOperation[];
+  /** Logical paths of the directories that `operations` change. */
+  parents: readonly string[];
   /** Per content, per entry: what is staged for it; `undefined` where nothing is. */
   readonly byEntry: Map<ContentSource, (FileOperation | undefined)[]>;
   /** Objects made inside staged directories: no rows of their own. */
@@ -134,6 +138,8 @@ export interface ChangeSet {
 export function emptyChangeSet(): ChangeSet {
   return {
     operations: [],
+    bringing: [],
+    parents: [],
     byEntry: new Map(),
     nested: [],
     nestedDirectories: [],

@@ -1,5 +1,5 @@
 /** Apply order and the names of staged and backup objects, fixed before the journal is written (T-COMMIT-20). */
-import { compareBytes } from "../identity/safe_path.ts";
+import { byteOrderOf, compareBytes } from "../identity/safe_path.ts";
 import type { Directory } from "../system.ts";
 import type { DirectoryPool } from "./directories.ts";
 import type { ChangeSet, FileOperation } from "./file_operation.ts";
@@ -25,16 +25,21 @@ export function sequenceChanges(
   id: number,
   isPayload: (path: string) => boolean,
 ): void {
+  const compare = byteOrderOf(changes.operations, ({ path }) => path);
   changes.operations.sort((a, b) => {
     const byClass = classOf(a) - classOf(b);
     if (byClass !== 0) return byClass;
     const byPlan = classOf(a) === 0 ? 0 : a.operation - b.operation;
-    return byPlan !== 0 ? byPlan : compareBytes(a.path, b.path);
+    return byPlan !== 0 ? byPlan : compare(a.path, b.path);
   });
+  const removals = changes.operations.findIndex(({ action }) => action === "remove");
+  changes.bringing = removals < 0 ? changes.operations : changes.operations.slice(0, removals);
   changes.directories.sort(compareBytes);
   changes.nestedDirectories.sort((a, b) => compareBytes(a.path, b.path));
   changes.reclaim = [...new Set(changes.reclaim)].sort((a, b) => depth(b) - depth(a) || compareBytes(b, a));
-  const names = new SiblingNames(pool, isPayload, countByDirectory(changes));
+  const counts = countByDirectory(changes);
+  changes.parents = [...counts.keys()];
+  const names = new SiblingNames(pool, isPayload, counts);
   const staged = stagedSuffix(id);
   const backup = backupSuffix(id);
   changes.operations.forEach((change, sequence) => {

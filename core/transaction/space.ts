@@ -53,7 +53,7 @@ export function requireSpace(
     const { path } = change.within ?? change;
     if (change.newType !== undefined) add(path, change.newSizeBytes ?? 0);
   };
-  changes.operations.forEach(addFile);
+  changes.bringing.forEach(addFile);
   changes.nested.forEach(addFile);
   const stateDemand = demandAt(state);
   if (stateDemand !== undefined) stateDemand.bytes += changes.operations.length * JOURNAL_ROW_BYTES;

@@ -45,7 +45,7 @@ export function makeDirectories(context: StageContext, changes: ChangeSet): void
   const inOrder = [...securities].sort((a, b) => a.path < b.path ? -1 : 1);
   setDescriptors(context.pool, context.durability, inOrder, "dir");
   for (const path of changes.directories) makeOne(context, path, descriptors.get(path));
-  for (const change of changes.operations) {
+  for (const change of changes.bringing) {
     if (change.newType !== "dir" || change.stagedPath === undefined) continue;
     makeOne(context, change.stagedPath, descriptors.get(change.path));
     change.stagedInode = context.pool.need(change.stagedPath).inode;
@@ -78,12 +78,12 @@ export async function stageContents(context: StageContext, changes: ChangeSet): 
   }
   writer.writeHeldBack();
   for (const change of changes.nested) stageLink(context, change);
-  for (const change of changes.operations) stageLink(context, change);
+  for (const change of changes.bringing) stageLink(context, change);
 }
 
 /** Step 8: gives every object about to be replaced a second name (T-COMMIT-22). */
 export function shield(context: StageContext, changes: ChangeSet): void {
-  for (const change of changes.operations) {
+  for (const change of changes.bringing) {
     if (change.action !== "replace") continue;
     if (change.oldType === "dir" || change.newType === "dir") change.isUnshielded = true; // T-COMMIT-23
     else shieldOne(context, change);

@@ -1,7 +1,14 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import fc from "fast-check";
-import { baseNameOf, compareBytes, isSafePath, parentOf, parseSafePath } from "../../../core/identity/safe_path.ts";
+import {
+  baseNameOf,
+  byteOrderOf,
+  compareBytes,
+  isSafePath,
+  parentOf,
+  parseSafePath,
+} from "../../../core/identity/safe_path.ts";
 import { ruleOf } from "../../support/refusals.ts";
 
 const ruleOfPath = (text: string): string | undefined => ruleOf(() => parseSafePath(text));
@@ -92,6 +99,18 @@ Deno.test("F-GEN-01: compareBytes() is the order of UTF-8 bytes, which is not th
     }),
     { seed: 11, numRuns: 5000 },
   );
+});
+
+Deno.test("F-GEN-01: byteOrderOf() gives the order of compareBytes() for the texts it was asked about", () => {
+  const order = (texts: readonly string[]) => byteOrderOf(texts, (text) => text);
+  const early = ["", "a", "a\n", "\0", "é", "日本", "\ud7ff"];
+  const late = ["\ue000", "\uffff", "\u{10000}"];
+  for (const texts of [early, late, [...early, ...late]]) {
+    const compare = order(texts);
+    for (const a of texts) {
+      for (const b of texts) assert.equal(Math.sign(compare(a, b)), Math.sign(compareBytes(a, b)), `${a} ${b}`);
+    }
+  }
 });
 
 Deno.test("parentOf() and baseNameOf() take a path apart", () => {
