@@ -4,9 +4,8 @@
 import { PeipkgError, ruleError } from "../errors.ts";
 import { PIECE_BYTES } from "./shared_ring.ts";
 import { Xxh64 } from "./xxh64.ts";
-import { type Codec, type CodecEvents, isZlibLoaded, openCodec, OUTPUT_BYTES, zlib } from "./zstd_codec.ts";
+import { type Codec, type CodecEvents, openCodec, OUTPUT_BYTES, zlib } from "./zstd_codec.ts";
 import { corrupt, FrameWalker } from "./zstd_frame.ts";
-import { ShortFrameCodec } from "./zstd_short.ts";
 
 export interface ZstdDecoderOptions {
   /** Receives the content in order. Must not keep the bytes. What it throws ends the decoding. */
@@ -52,7 +51,7 @@ export class ZstdDecoder implements Disposable {
       failed: (cause: unknown) =>
         this.fail(cause instanceof PeipkgError ? cause : corrupt("the data cannot be decoded", cause)),
     };
-    this.codec = options.codec?.open(events) ?? (isZlibLoaded() ? openCodec(events) : new ShortFrameCodec(events));
+    this.codec = options.codec?.open(events) ?? openCodec(events);
   }
 
   /** Content bytes produced so far. */

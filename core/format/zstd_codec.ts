@@ -5,16 +5,9 @@
  */
 import type * as Zlib from "node:zlib";
 
-let loaded: typeof Zlib | undefined;
-
 /** Loaded when first needed: importing it costs every start as much as a small command takes altogether. */
 export function zlib(): typeof Zlib {
-  return loaded ??= globalThis.process.getBuiltinModule("node:zlib");
-}
-
-/** Whether `zlib()` has been called. */
-export function isZlibLoaded(): boolean {
-  return loaded !== undefined;
+  return globalThis.process.getBuiltinModule("node:zlib");
 }
 
 /** Bytes of one output buffer: large enough that the cost of a call vanishes, small enough for the C library to reuse. */

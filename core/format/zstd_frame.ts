@@ -6,32 +6,19 @@ import { type PeipkgError, ruleError } from "../errors.ts";
 import { LIMITS } from "./limits.ts";
 
 const MAGIC = [0x28, 0xb5, 0x2f, 0xfd];
-export const MAX_BLOCK_BYTES = 128 * 1024;
+const MAX_BLOCK_BYTES = 128 * 1024;
 const CHECKSUM_BYTES = 4;
 /** Magic, descriptor, window, dictionary id and content size at their longest. */
 const MAX_HEADER_BYTES = 18;
-export const BLOCK_HEADER_BYTES = 3;
+const BLOCK_HEADER_BYTES = 3;
 
 /** What a frame header says. */
-export interface FrameHeader {
+interface FrameHeader {
   readonly length: number;
   readonly windowBytes: number;
   /** Declared content size, when there is one. */
   readonly contentBytes: bigint | undefined;
   readonly hasChecksum: boolean;
-}
-
-/** In the order of their numbers. */
-const BLOCK_TYPES = ["stored", "repeated", "compressed"] as const;
-
-/** What a block header says. */
-export interface BlockHeader {
-  readonly type: (typeof BLOCK_TYPES)[number];
-  /** Of the content; of a compressed block: of its stored form. */
-  readonly sizeBytes: number;
-  /** Bytes that follow the header; a repeated byte is stored once. */
-  readonly storedBytes: number;
-  readonly isLast: boolean;
 }
 
 type State = "header" | "block-header" | "block" | "checksum" | "end";
@@ -154,10 +141,13 @@ export class FrameWalker {
   }
 
   private readBlockHeader(): void {
-    const { sizeBytes, storedBytes, isLast } = readBlockHeader(this.buffer, 0);
-    if (sizeBytes > Math.min(MAX_BLOCK_BYTES, this.header?.windowBytes ?? 0)) throw corrupt("a block is too large");
-    this.lastBlock = isLast;
-    this.blockRemaining = storedBytes;
+    const value = (this.buffer[0] ?? 0) | (this.buffer[1] ?? 0) << 8 | (this.buffer[2] ?? 0) << 16;
+    const type = value >> 1 & 3;
+    const size = value >> 3;
+    if (type === 3) throw corrupt("a block has the reserved type");
+    if (size > Math.min(MAX_BLOCK_BYTES, this.header?.windowBytes ?? 0)) throw corrupt("a block is too large");
+    this.lastBlock = (value & 1) === 1;
+    this.blockRemaining = type === 1 ? 1 : size; // a repeated byte is stored once
     this.state = "block";
     if (this.blockRemaining === 0) this.endBlock();
   }
@@ -167,17 +157,8 @@ export class FrameWalker {
   }
 }
 
-/** Reads the three bytes before a block. */
-export function readBlockHeader(bytes: Uint8Array, at: number): BlockHeader {
-  const value = (bytes[at] ?? 0) | (bytes[at + 1] ?? 0) << 8 | (bytes[at + 2] ?? 0) << 16;
-  const type = BLOCK_TYPES[value >> 1 & 3];
-  if (type === undefined) throw corrupt("a block has the reserved type");
-  const sizeBytes = value >> 3;
-  return { type, sizeBytes, storedBytes: type === "repeated" ? 1 : sizeBytes, isLast: (value & 1) === 1 };
-}
-
 /** Reads a frame header from its first bytes; `undefined` while there are too few. */
-export function readFrameHeader(bytes: Uint8Array): FrameHeader | undefined {
+function readFrameHeader(bytes: Uint8Array): FrameHeader | undefined {
   const descriptor = bytes[4] ?? 0;
   if ((descriptor & 0x08) !== 0) throw corrupt("a reserved bit of the frame header is set");
   if ((descriptor & 0x03) !== 0) { // F-ZST-04

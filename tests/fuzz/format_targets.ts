@@ -19,8 +19,6 @@ import { inheritThrough } from "../../core/transaction/inheritance.ts";
 import { readJson } from "../../core/format/strict_json.ts";
 import { TarReader } from "../../core/format/tar.ts";
 import { ZstdDecoder } from "../../core/format/zstd.ts";
-import { type CodecEvents, openCodec } from "../../core/format/zstd_codec.ts";
-import { ShortFrameCodec } from "../../core/format/zstd_short.ts";
 import { parseArchitecture } from "../../core/identity/architecture.ts";
 import { parseConstraint, satisfiesConstraint } from "../../core/identity/constraint.ts";
 import { parseFingerprint } from "../../core/identity/fingerprint.ts";
@@ -212,16 +210,12 @@ const DOCUMENT_TARGETS: readonly FuzzTarget[] = [
 ];
 
 const ARCHIVE_TARGETS: readonly FuzzTarget[] = [
-  ...[openCodec, (events: CodecEvents) => new ShortFrameCodec(events)].map((open, index): FuzzTarget => ({
-    name: index === 0 ? "zstd" : "zstd-short",
+  {
+    name: "zstd",
     seeds: async () => [await buildPackage(), await buildPackage({ checksum: true })],
     async run(input) {
       let produced = 0;
-      using decoder = new ZstdDecoder({
-        codec: { open },
-        output: (bytes) => void (produced += bytes.length),
-        bound: () => 1 << 20,
-      });
+      using decoder = new ZstdDecoder({ output: (bytes) => void (produced += bytes.length), bound: () => 1 << 20 });
       try {
         await decoder.push(input);
         await decoder.finish();
@@ -229,7 +223,7 @@ const ARCHIVE_TARGETS: readonly FuzzTarget[] = [
         assert.ok(produced <= 1 << 20, "the bound was passed");
       }
     },
-  })),
+  },
   {
     name: "archive",
     seeds: archiveSeeds,
