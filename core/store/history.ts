@@ -6,15 +6,7 @@
 import type { PackageName } from "../identity/package_name.ts";
 import { runInBatches } from "./batch.ts";
 import type { Database, Row, SqlValue } from "./database.ts";
-import {
-  architectureOf,
-  hashOf,
-  type InstalledFile,
-  type InstalledPackage,
-  nameOf,
-  pathOf,
-  versionOf,
-} from "./installed.ts";
+import type { InstalledFile, InstalledPackage } from "./installed.ts";
 import {
   type JournalOperation,
   journalOperations,
@@ -22,7 +14,19 @@ import {
   type TransactionPhase,
   type TransactionState,
 } from "./journal.ts";
-import { booleanOf, integerOf, optionalIntegerOf, optionalTextOf, textOf, wordOf } from "./row.ts";
+import {
+  architectureOf,
+  booleanOf,
+  hashOf,
+  integerOf,
+  nameOf,
+  optionalIntegerOf,
+  optionalTextOf,
+  pathOf,
+  textOf,
+  versionOf,
+  wordOf,
+} from "./row.ts";
 
 /** A package as it was before a transaction. */
 export interface PriorPackage extends Omit<InstalledPackage, "installedTransaction"> {

@@ -5,14 +5,25 @@
  * listing and planning read names only.
  */
 import { ruleError } from "../errors.ts";
-import { type Architecture, isArchitecture } from "../identity/architecture.ts";
+import type { Architecture } from "../identity/architecture.ts";
 import { nearHint } from "../identity/near_name.ts";
-import { isPackageName, type PackageName } from "../identity/package_name.ts";
-import { isSafePath } from "../identity/safe_path.ts";
-import { parseVersion, type Version } from "../identity/version.ts";
+import type { PackageName } from "../identity/package_name.ts";
+import type { Version } from "../identity/version.ts";
 import { CHILD_ROWS_PER_STATEMENT } from "./batch.ts";
-import { corrupt, type Database, type Row, type SqlValue } from "./database.ts";
-import { booleanOf, type Column, integerOf, optionalIntegerOf, optionalTextOf, textOf, wordOf } from "./row.ts";
+import type { Database, Row, SqlValue } from "./database.ts";
+import {
+  architectureOf,
+  booleanOf,
+  hashOf,
+  integerOf,
+  nameOf,
+  optionalIntegerOf,
+  optionalTextOf,
+  pathOf,
+  textOf,
+  versionOf,
+  wordOf,
+} from "./row.ts";
 
 export type InstallReason = "explicit" | "dependency";
 export type FileType = "file" | "dir" | "symlink";
@@ -97,7 +108,6 @@ export interface Annotation {
 const FILE_TYPES = ["file", "dir", "symlink"] as const;
 const REASONS = ["explicit", "dependency"] as const;
 const RELATION_KINDS = ["dependency", "optional", "conflict", "provides", "replaces"] as const;
-const HASH_REGEXP = /^[0-9a-f]{64}$/;
 
 const PACKAGE_COLUMNS =
   "name, version, architecture, origin_repo, install_reason, held, installed_at, installed_txn, package_hash";
@@ -469,46 +479,4 @@ function fileOf(row: Row): InstalledFile {
     preservedHash: hashOf(row, 5),
     newDefaultOf: row[6] === null ? undefined : pathOf(row, 6),
   };
-}
-
-/** A package name as stored. */
-export function nameOf(row: Row, column: Column): PackageName {
-  const text = textOf(row, column);
-  if (!isPackageName(text)) throw corrupt(`"${text}" is no package name`);
-  return text;
-}
-
-/** A version as stored. */
-export function versionOf(row: Row, column: Column): Version {
-  const text = textOf(row, column);
-  try {
-    return parseVersion(text);
-  } catch {
-    throw corrupt(`"${text}" is no version`);
-  }
-}
-
-/** An architecture as stored. */
-export function architectureOf(row: Row, column: Column): Architecture {
-  const text = textOf(row, column);
-  if (!isArchitecture(text)) throw corrupt(`"${text}" is no architecture`);
-  return text;
-}
-
-/** A logical path as stored: absolute, and safe below its slash. */
-export function pathOf(row: Row, column: Column): string {
-  const text = textOf(row, column);
-  if (!isInstallPath(text)) throw corrupt(`path "${text}" is unsafe`);
-  return text;
-}
-
-/** A SHA-256 as stored; `undefined` for NULL. */
-export function hashOf(row: Row, column: Column): string | undefined {
-  const text = optionalTextOf(row, column);
-  if (text !== undefined && !HASH_REGEXP.test(text)) throw corrupt(`"${text}" is no SHA-256`);
-  return text;
-}
-
-function isInstallPath(text: string): boolean {
-  return text.startsWith("/") && isSafePath(text.slice(1));
 }

@@ -1,8 +1,8 @@
 /** Who owns many paths at once: asking for each alone costs more than everything else a plan reads. */
 import { ROWS_PER_STATEMENT } from "./batch.ts";
 import type { Database } from "./database.ts";
-import { nameOf, pathOf, type PathOwner } from "./installed.ts";
-import { wordOf } from "./row.ts";
+import type { PathOwner } from "./installed.ts";
+import { nameOf, pathOf, wordOf } from "./row.ts";
 
 /** Owners of those of `paths` that have any; the order of one path's owners is by name. */
 export function readOwnersOf(

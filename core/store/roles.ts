@@ -5,8 +5,7 @@
 import type { PackageName } from "../identity/package_name.ts";
 import { isVirtualName } from "../identity/virtual_name.ts";
 import { corrupt, type Database, type Row } from "./database.ts";
-import { nameOf, pathOf } from "./installed.ts";
-import { booleanOf, bytesOf, integerOf, textOf, wordOf } from "./row.ts";
+import { booleanOf, bytesOf, integerOf, nameOf, pathOf, textOf, wordOf } from "./row.ts";
 
 export interface RoleHolder {
   readonly role: string;

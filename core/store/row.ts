@@ -2,6 +2,10 @@
  * Columns as values. Everything in the database is foreign until read through these (T-DB-10): a type that cannot
  * have been stored is `DB_CORRUPT`, never an `undefined` that travels on.
  */
+import { type Architecture, isArchitecture } from "../identity/architecture.ts";
+import { isPackageName, type PackageName } from "../identity/package_name.ts";
+import { isSafePath } from "../identity/safe_path.ts";
+import { parseVersion, type Version } from "../identity/version.ts";
 import { corrupt, type Row } from "./database.ts";
 
 function unexpected(column: Column): never {
@@ -64,4 +68,48 @@ export function optionalBytesOf(row: Row, column: Column): Uint8Array | undefine
 export function wordOf<Word extends string>(row: Row, column: Column, words: readonly Word[]): Word {
   const value = row[column];
   return words.find((word) => word === value) ?? unexpected(column);
+}
+
+const HASH_REGEXP = /^[0-9a-f]{64}$/;
+
+/** A package name. */
+export function nameOf(row: Row, column: Column): PackageName {
+  const text = textOf(row, column);
+  if (!isPackageName(text)) throw corrupt(`"${text}" is no package name`);
+  return text;
+}
+
+/** A version. */
+export function versionOf(row: Row, column: Column): Version {
+  const text = textOf(row, column);
+  try {
+    return parseVersion(text);
+  } catch {
+    throw corrupt(`"${text}" is no version`);
+  }
+}
+
+/** An architecture. */
+export function architectureOf(row: Row, column: Column): Architecture {
+  const text = textOf(row, column);
+  if (!isArchitecture(text)) throw corrupt(`"${text}" is no architecture`);
+  return text;
+}
+
+/** A logical path: absolute, and safe below its slash. */
+export function pathOf(row: Row, column: Column): string {
+  const text = textOf(row, column);
+  if (!isInstallPath(text)) throw corrupt(`path "${text}" is unsafe`);
+  return text;
+}
+
+/** A SHA-256; `undefined` for NULL. */
+export function hashOf(row: Row, column: Column): string | undefined {
+  const text = optionalTextOf(row, column);
+  if (text !== undefined && !HASH_REGEXP.test(text)) throw corrupt(`"${text}" is no SHA-256`);
+  return text;
+}
+
+function isInstallPath(text: string): boolean {
+  return text.startsWith("/") && isSafePath(text.slice(1));
 }
