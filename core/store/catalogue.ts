@@ -271,12 +271,15 @@ export function searchPackages(
   const from = `FROM ${isOnly ? JOINED_UNSORTED : JOINED} WHERE c.repository = ? AND c.kind = 'active'`;
   // deno-lint-ignore no-control-regex -- ASCII is exactly what LIKE folds
   if (/^[\u0000-\u007f]*$/.test(term)) {
-    const pattern = `%${term.replace(/[\\%_]/g, "\\$&")}%`;
-    const name = "p.name LIKE ? ESCAPE '\\'";
-    const description = "p.description LIKE ? ESCAPE '\\'";
-    const condition = fields === "both" ? `(${name} OR ${description})` : fields === "name" ? name : description;
-    return database.statement(`SELECT ${LINE_COLUMNS} ${from} AND ${condition} ORDER BY p.name`)
-      .all(repository, pattern, ...(fields === "both" ? [pattern] : [])).map(lineOf);
+    const columns = fields === "both" ? ["p.name", "p.description"] : [`p.${fields}`];
+    const escape = /[\\%_]/.test(term) ? " ESCAPE '\\'" : "";
+    const condition = `(${columns.map((column) => `${column} LIKE ?${escape}`).join(" OR ")})`;
+    // LIKE stops wherever the first letter stands: from a rarer one on it passes over most rows in half the time.
+    const parts = [...new Set([term.slice(rarestLetter(term)), term])];
+    const patterns = parts.flatMap((part) => columns.map(() => `%${part.replace(/[\\%_]/g, "\\$&")}%`));
+    return database.statement(
+      `SELECT ${LINE_COLUMNS} ${from} AND ${parts.map(() => condition).join(" AND ")} ORDER BY p.name`,
+    ).all(repository, ...patterns).map(lineOf);
   }
   // LIKE folds ASCII only; other terms are rare enough to be compared here.
   const folded = term.toLowerCase();
@@ -285,6 +288,22 @@ export function searchPackages(
       (fields !== "description" && item.name.toLowerCase().includes(folded)) ||
       (fields !== "name" && item.description.toLowerCase().includes(folded))
     );
+}
+
+/** Characters of names and descriptions, the most frequent first; others are rarer still. */
+const FREQUENT = " eiortanlscpd-mugbfhyvkwxjqz";
+/** Shorter ends of a term are in too many texts for what is left to compare to be little. */
+const MIN_PART = 3;
+
+/** Where the rarest of the letters stands that leave an end of some length. */
+function rarestLetter(term: string): number {
+  const rarity = (at: number) => {
+    const found = FREQUENT.indexOf(term.charAt(at).toLowerCase());
+    return found < 0 ? FREQUENT.length : found;
+  };
+  let rarest = 0;
+  for (let at = 1; at <= term.length - MIN_PART; at++) if (rarity(at) > rarity(rarest)) rarest = at;
+  return rarest;
 }
 
 /** Distinct active names beginning with a prefix, in byte order; for completion. */

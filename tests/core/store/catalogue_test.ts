@@ -231,6 +231,23 @@ Deno.test("C-SEARCH-01: searchPackages() looks for a substring of name or descri
   assert.deepEqual(searchPackages(database, "other", "http"), []);
 });
 
+Deno.test("C-SEARCH-01: searchPackages() finds what has the whole term, whatever its letters", () => {
+  using scene = begin();
+  const letters = ["e", "q", "Q", "%", "_", "\\", "7", "é"];
+  const text = (number: number) => Array.from({ length: 5 }, (_, at) => letters[(number >> at * 3) & 7]).join("");
+  const packages = Array.from({ length: 400 }, (_, at) => pack(`p${at + 100}`, "1-1", { description: text(at * 83) }));
+  scene.put(packages);
+  for (let number = 0; number < 32_768; number += 151) {
+    const term = text(number).slice(0, 1 + number % 5);
+    const folded = term.toLowerCase();
+    assert.deepEqual(
+      searchPackages(scene.database, "main", term, "description").map(({ name }) => name),
+      packages.filter(({ description }) => description.toLowerCase().includes(folded)).map(({ name }) => name),
+      term,
+    );
+  }
+});
+
 Deno.test("C-COMP-02: namesWithPrefix() gives names in byte order up to a limit", () => {
   using scene = begin();
   scene.put([pack("lib"), pack("lib-a"), pack("libb"), pack("zlib")]);
