@@ -46,7 +46,7 @@ export interface CataloguePackage extends CatalogueLine {
   readonly entry: string;
 }
 
-/** One package to store, with the names its relations are found by. */
+/** One package to store, with the names its relations are found by, which are those in `entry`. */
 export interface NewCataloguePackage extends Omit<CataloguePackage, "repository" | "kind"> {
   readonly provides: readonly string[];
   readonly replaces: readonly string[];
@@ -113,10 +113,20 @@ export function replaceCatalogue(database: Database, next: NewCatalogue): void {
   const stored = next.changedNames === undefined
     ? storedPackages(database, id)
     : storedPackagesNamed(database, id, next.changedNames);
-  const { stale, fresh } = compareWithStored(stored, next.packages);
+  const { stale, fresh } = compareWithStored(stored, next.packages, updatePackage(database));
   const remove = database.statement("DELETE FROM catalogue_package WHERE id = ?");
   for (const row of stale) remove.run(row);
   insertPackages(database, id, fresh);
+}
+
+/** Changes a row in place: names and relations, which indexes are made of, are the same. */
+function updatePackage(database: Database): (id: number, item: NewCataloguePackage) => void {
+  const statement = database.statement(`
+    UPDATE catalogue_package SET version = ?, architecture = ?, description = ?, size_compressed = ?,
+      size_installed = ?, hash = ?, url = ? WHERE id = ?`);
+  return (id, { version, architecture, description, sizeCompressedBytes, sizeInstalledBytes, hash, url }) => {
+    statement.run(version, architecture, description, sizeCompressedBytes, sizeInstalledBytes, hash, url, id);
+  };
 }
 
 function hasPackages(database: Database, id: number): boolean {
@@ -182,10 +192,15 @@ function* storedPackagesNamed(database: Database, id: number, names: readonly st
   for (const name of names) yield* statement.all(id, name);
 }
 
-/** Walks stored and new packages side by side in name order. */
+/**
+ * Walks stored and new packages side by side in name order.
+ *
+ * @param update Receives stored rows that have to change, with what they become; their details stay.
+ */
 function compareWithStored(
   stored: Iterable<Row>,
   packages: NewPackages,
+  update: (id: number, item: NewCataloguePackage) => void,
 ): { readonly stale: readonly number[]; readonly fresh: readonly NewCataloguePackage[] } {
   const stale: number[] = [];
   const fresh: NewCataloguePackage[] = [];
@@ -205,9 +220,16 @@ function compareWithStored(
         (order === 0 ? group : fresh).push(next.value);
       }
     }
+    const [only] = group;
     const kept = group.findIndex((item) => isStored(row, item));
-    if (kept < 0) stale.push(integerOf(row, "id"));
-    else group.splice(kept, 1);
+    if (kept >= 0) {
+      group.splice(kept, 1);
+    } else if (only !== undefined && group.length === 1 && row.entry === only.entry) {
+      update(integerOf(row, "id"), only);
+      group = [];
+    } else {
+      stale.push(integerOf(row, "id"));
+    }
   }
   fresh.push(...group);
   for (; next.done !== true; next = rest.next()) fresh.push(next.value);
