@@ -213,14 +213,26 @@ export function readFiles(database: Database, name: string): readonly InstalledF
 /** Files read at once by `iterateFiles()`: few enough not to outlive the young generation of the heap. */
 const FILES_PER_PART = 256;
 
-/** Paths of a package in byte order, some at a time; for what looks at each once. */
-export function* iterateFiles(database: Database, name: string): Generator<InstalledFile, void, undefined> {
+/**
+ * Paths of a package in byte order, some at a time; for what looks at each once.
+ *
+ * @param hashesBelow Prefixes of the paths whose hashes are wanted; absent: all. They are half of what is read.
+ */
+export function* iterateFiles(
+  database: Database,
+  name: string,
+  hashesBelow?: readonly string[],
+): Generator<InstalledFile, void, undefined> {
+  const isBelow = hashesBelow?.map((_, index) => `substr(path, 1, length(?${index + 4})) = ?${index + 4}`).join(" OR ");
+  const columns = isBelow === undefined
+    ? FILE_COLUMNS
+    : FILE_COLUMNS.replace(/\bhash\b/, `CASE WHEN ${isBelow} THEN hash END`);
   const statement = database.statement(
-    `SELECT ${FILE_COLUMNS} FROM package_file WHERE package_name = ? AND path > ? ORDER BY path LIMIT ?`,
+    `SELECT ${columns} FROM package_file WHERE package_name = ?1 AND path > ?2 ORDER BY path LIMIT ?3`,
     { positional: true },
   );
   for (let last = "";;) {
-    const rows = statement.all(name, last, FILES_PER_PART);
+    const rows = statement.all(name, last, FILES_PER_PART, ...hashesBelow ?? []);
     for (const row of rows) {
       const file = fileOf(row);
       last = file.path;

@@ -199,6 +199,8 @@ export function insertDirectories(database: Database, id: number, directories: r
     database,
     (places) => `INSERT INTO txn_dir (txn_id, seq, path, action, old_sd, new_sd) VALUES ${places}`,
     directoryRows(id, directories),
+    [],
+    CHILD_ROWS_PER_STATEMENT,
   );
 }
 

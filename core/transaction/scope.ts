@@ -7,11 +7,12 @@ import type { Operation, Plan } from "../resolver/plan.ts";
 import type { Database } from "../store/database.ts";
 import type { JournalOperation } from "../store/journal.ts";
 import { type InstalledFile, iterateFiles } from "../store/installed.ts";
+import { CONFIG_PREFIXES } from "./config_files.ts";
 import { checkPayloadPath, type Obstacles, type PathRules } from "./collision.ts";
 import type { ContentSource } from "./input.ts";
 import { parentPath } from "./names.ts";
 
-/** One recorded path of one package. */
+/** One recorded path of one package; in a plan that only removes, with the hash where an edit counts. */
 export interface RecordedFile extends InstalledFile {
   readonly package: string;
 }
@@ -78,12 +79,14 @@ export function readScope(
   const leavingByPackage = new Map<string, readonly RecordedFile[]>();
   const leavingDirectories = new Map<string, Set<string>>();
   const leavingDirectoryPaths = new Set<string>();
+  // Where nothing comes, content counts for edits alone (T-RM-03).
+  const hashesBelow = arriving.length === 0 ? CONFIG_PREFIXES : undefined;
   for (const name of touched.keys()) {
     const directories = new Set<string>();
     const files: RecordedFile[] = [];
     leavingDirectories.set(name, directories);
     leavingByPackage.set(name, files);
-    for (const row of iterateFiles(database, name)) {
+    for (const row of iterateFiles(database, name, hashesBelow)) {
       if (row.type === "dir") {
         directories.add(row.path);
         leavingDirectoryPaths.add(row.path);

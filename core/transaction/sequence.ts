@@ -36,7 +36,7 @@ export function sequenceChanges(
   changes.bringing = removals < 0 ? changes.operations : changes.operations.slice(0, removals);
   changes.directories.sort(compareBytes);
   changes.nestedDirectories.sort((a, b) => compareBytes(a.path, b.path));
-  changes.reclaim = [...new Set(changes.reclaim)].sort((a, b) => depth(b) - depth(a) || compareBytes(b, a));
+  changes.reclaim = deepestFirst(new Set(changes.reclaim));
   const counts = countByDirectory(changes);
   changes.parents = [...counts.keys()];
   const names = new SiblingNames(pool, isPayload, counts);
@@ -105,6 +105,12 @@ class SiblingNames {
     const isFree = !isOnDisk(base + suffix) && !this.isPayload(plain) && !this.#cut.has(plain);
     return isFree ? plain : childPath(parent, freeSiblingName(base, suffix, isTaken));
   }
+}
+
+function deepestFirst(paths: Iterable<string>): string[] {
+  const places = Array.from(paths, (path) => ({ path, depth: depth(path) }));
+  const compare = byteOrderOf(places, ({ path }) => path);
+  return places.sort((a, b) => b.depth - a.depth || compare(b.path, a.path)).map(({ path }) => path);
 }
 
 function depth(path: string): number {

@@ -190,6 +190,17 @@ Deno.test("readFilesBelow() gives the regular files of one package inside a dire
   assert.deepEqual(readFilesBelow(database, "aa", "/usr"), []);
 });
 
+Deno.test("iterateFiles() gives every path, and hashes below the wanted prefixes alone", () => {
+  using fixture = openStateFixture();
+  const database = createDatabase(fixture);
+  insertPackage(database, packageRecord("aa"));
+  const files = ["/etc-x", "/etc/b", "/opt/c", "/usr/d"].map((path) => fileRow(path));
+  insertFiles(database, "aa", files);
+  assert.deepEqual([...iterateFiles(database, "aa")], files);
+  const some = files.map((file) => /^\/(etc|opt)\//.test(file.path) ? file : { ...file, hash: undefined });
+  assert.deepEqual([...iterateFiles(database, "aa", ["/etc/", "/opt/"])], some);
+});
+
 Deno.test("T-DB-19: packages are found by the names they relate to", () => {
   using fixture = openStateFixture();
   const database = createDatabase(fixture);
