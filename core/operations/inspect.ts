@@ -10,9 +10,9 @@ import { meets } from "../resolver/satisfaction.ts";
 import { whyInstalled as findChains, type WhyLink } from "../resolver/why.ts";
 import { type CatalogueLine, type CataloguePackage, findPackage, iterateCatalogue } from "../store/catalogue.ts";
 import type { Database } from "../store/database.ts";
+import { readAnnotations } from "../store/annotations.ts";
 import {
   measureFiles,
-  readAnnotations,
   readInstalledPackage,
   readListedPackage,
   readPackageListing,

@@ -4,13 +4,11 @@
  */
 import { PeipkgError } from "../errors.ts";
 import type { Database } from "../store/database.ts";
+import { deleteAnnotation, readAnnotation, setAnnotation } from "../store/annotations.ts";
 import {
-  deleteAnnotation,
   type InstalledPackage,
-  readAnnotation,
   readInstalledPackages,
   requireInstalledPackage,
-  setAnnotation,
   setHeld,
   setInstallReason,
 } from "../store/installed.ts";

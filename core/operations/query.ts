@@ -4,14 +4,13 @@
  */
 import { PeipkgError } from "../errors.ts";
 import type { Database } from "../store/database.ts";
+import { type Annotation, readAnnotations } from "../store/annotations.ts";
 import {
-  type Annotation,
   type FileType,
   findOwnersLike,
   type InstalledFile,
   type ListedPackage,
   type PackageColumns,
-  readAnnotations,
   readFiles,
   readOwners,
   readPackageLines,

@@ -1,8 +1,7 @@
 /**
- * What is installed: packages, the names they relate to, the paths they own, and the operator's notes. The only SQL
- * for `package`, `package_relation`, `package_file` and `annotation`. Text that becomes a path, a name or a manifest
- * is validated as if it came from a package file (T-DB-10); manifests are parsed by whoever needs one, because
- * listing and planning read names only.
+ * What is installed: packages, the names they relate to and the paths they own. The only SQL for `package`,
+ * `package_relation` and `package_file`. Text that becomes a path, a name or a manifest is validated as if it came from
+ * a package file (T-DB-10); manifests are parsed by whoever needs one, because listing and planning read names only.
  */
 import { ruleError } from "../errors.ts";
 import type { Architecture } from "../identity/architecture.ts";
@@ -97,12 +96,6 @@ export interface InstalledFile {
 export interface PathOwner {
   readonly package: PackageName;
   readonly type: FileType;
-}
-
-export interface Annotation {
-  readonly package: PackageName;
-  readonly tag: string;
-  readonly value: string;
 }
 
 const FILE_TYPES = ["file", "dir", "symlink"] as const;
@@ -315,24 +308,6 @@ export function readNewDefaults(
   return rows.map((row) => ({ package: nameOf(row, 7), file: fileOf(row) }));
 }
 
-/** Annotations, all or of one package, by package and tag. */
-export function readAnnotations(database: Database, name?: string): readonly Annotation[] {
-  const where = name === undefined ? "" : "WHERE package_name = ?";
-  const sql = `SELECT package_name, tag, value FROM annotation ${where} ORDER BY package_name, tag`;
-  const values = name === undefined ? [] : [name];
-  return database.statement(sql).all(...values).map((row) => ({
-    package: nameOf(row, "package_name"),
-    tag: textOf(row, "tag"),
-    value: textOf(row, "value"),
-  }));
-}
-
-/** One annotation; `undefined` when there is none. */
-export function readAnnotation(database: Database, name: string, tag: string): string | undefined {
-  const row = database.statement("SELECT value FROM annotation WHERE package_name = ? AND tag = ?").get(name, tag);
-  return row === undefined ? undefined : textOf(row, "value");
-}
-
 // --- Writing: inside `Database.write()`, deletes before inserts (T-DB-13) -----------------------------------------
 
 /** Adds a package and its relations. */
@@ -407,18 +382,6 @@ export function setInstallReason(database: Database, name: string, reason: Insta
 /** Locks a package at its version, or unlocks it. */
 export function setHeld(database: Database, name: string, isHeld: boolean): void {
   database.statement("UPDATE package SET held = ? WHERE name = ?").run(isHeld ? 1 : 0, name);
-}
-
-export function setAnnotation(database: Database, annotation: Annotation): void {
-  database.statement(
-    `INSERT INTO annotation (package_name, tag, value) VALUES (?, ?, ?)
-      ON CONFLICT (package_name, tag) DO UPDATE SET value = excluded.value`,
-  ).run(annotation.package, annotation.tag, annotation.value);
-}
-
-/** @returns false when there was no such annotation. */
-export function deleteAnnotation(database: Database, name: string, tag: string): boolean {
-  return database.statement("DELETE FROM annotation WHERE package_name = ? AND tag = ?").run(name, tag) > 0;
 }
 
 function insertRelations(database: Database, record: PackageRecord): void {

@@ -4,7 +4,7 @@ import { describeOffers, explainInstalled, packageDetail, statistics } from "../
 import { searchCatalogue, type SearchFilters } from "../../../core/operations/search.ts";
 import { parsePackageName } from "../../../core/identity/package_name.ts";
 import { insertClaimLink, setHolder, setSdOverride } from "../../../core/store/roles.ts";
-import { setAnnotation } from "../../../core/store/installed.ts";
+import { setAnnotation } from "../../../core/store/annotations.ts";
 import { configure, type InstallationFixture, openInstallation } from "./installation_fixture.ts";
 
 const withCode = (code: string) => (error: unknown) => error instanceof PeipkgError && error.code === code;

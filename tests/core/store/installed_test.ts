@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { PeipkgError } from "../../../core/errors.ts";
 import { parsePackageName } from "../../../core/identity/package_name.ts";
 import { parseVersion } from "../../../core/identity/version.ts";
+import { deleteAnnotation, readAnnotation, readAnnotations, setAnnotation } from "../../../core/store/annotations.ts";
 import {
-  deleteAnnotation,
   deleteFile,
   deletePackage,
   findOwnersLike,
@@ -11,8 +11,6 @@ import {
   insertFiles,
   insertPackage,
   iterateFiles,
-  readAnnotation,
-  readAnnotations,
   readFile,
   readFiles,
   readFilesBelow,
@@ -26,7 +24,6 @@ import {
   readRelations,
   readUnneededNames,
   requireInstalledPackage,
-  setAnnotation,
   setHeld,
   setInstallReason,
   setPreservedHash,
