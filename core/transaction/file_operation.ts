@@ -54,14 +54,14 @@ export class FileOperation implements JournalFile {
     return this.#sibling(this.#backup);
   }
 
-  /** @param suffix What the path adds to `this.path`, unless the name had to be cut or was taken. */
-  stageAt(path: string, suffix: string): void {
-    this.#staged = path === this.path + suffix ? suffix : path;
+  /** @param path Absent: `this.path` with the suffix, unless that had to be cut or was taken. */
+  stageAt(path: string | undefined, suffix: string): void {
+    this.#staged = path ?? suffix;
   }
 
   /** See `stageAt()`. */
-  backUpAt(path: string, suffix: string): void {
-    this.#backup = path === this.path + suffix ? suffix : path;
+  backUpAt(path: string | undefined, suffix: string): void {
+    this.#backup = path ?? suffix;
   }
 
   #sibling(name: string | undefined): string | undefined {

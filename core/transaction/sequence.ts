@@ -81,7 +81,8 @@ class SiblingNames {
     readonly counts: ReadonlyMap<string, number>,
   ) {}
 
-  choose(path: string, suffix: string): string {
+  /** @returns `undefined`: what the suffix makes of the path, which is so for all but a few. */
+  choose(path: string, suffix: string): string | undefined {
     const parent = parentPath(path);
     const base = baseName(path);
     const directory = this.pool.open(parent);
@@ -90,6 +91,8 @@ class SiblingNames {
       this.#temporary = (this.counts.get(parent) ?? 0) < LIST_FROM ? undefined : temporaryNames(directory);
     }
     const temporary = this.#temporary;
+    const hasNoOther = temporary?.size === 0 && this.#cut.size === 0 && !isCut(base, suffix);
+    if (hasNoOther && !this.isPayload(path + suffix)) return undefined;
     const isOnDisk = (name: string): boolean =>
       temporary === undefined ? directory?.status(name) !== undefined : temporary.has(name);
     const isTaken = (name: string): boolean => {
@@ -103,7 +106,7 @@ class SiblingNames {
     }
     const plain = path + suffix;
     const isFree = !isOnDisk(base + suffix) && !this.isPayload(plain) && !this.#cut.has(plain);
-    return isFree ? plain : childPath(parent, freeSiblingName(base, suffix, isTaken));
+    return isFree ? undefined : childPath(parent, freeSiblingName(base, suffix, isTaken));
   }
 }
 
