@@ -158,9 +158,20 @@ function insertPackages(database: Database, catalogue: number, packages: NewPack
   };
   let id = firstId;
   for (const item of packages) {
-    const { name, version, architecture, description, sizeCompressedBytes, sizeInstalledBytes } = item;
-    const sizes = [sizeCompressedBytes, sizeInstalledBytes];
-    rows.add([id, catalogue, name, version, architecture, description, ...sizes, item.hash, item.url, item.entry]);
+    const { name, version, architecture, description, sizeCompressedBytes, sizeInstalledBytes, hash, url } = item;
+    rows.add([
+      id,
+      catalogue,
+      name,
+      version,
+      architecture,
+      description,
+      sizeCompressedBytes,
+      sizeInstalledBytes,
+      hash,
+      url,
+      item.entry,
+    ]);
     for (const name of item.provides) waiting.push([name, "provides", id]);
     for (const name of item.replaces) waiting.push([name, "replaces", id]);
     if ((++id - firstId) % ROWS_PER_STATEMENT === 0) flush();

@@ -179,7 +179,7 @@ try {
     await large.remove();
     adds.push(await large.add());
   }
-  tellRefresh("first refresh of 63,666 packages", adds, "");
+  tellRefresh("first refresh of 63,666 packages", adds, " (aim 4)");
   let version = 2;
   for (
     const [label, edition, aim] of [
