@@ -51,7 +51,9 @@ export class Batch {
     if (this.#count === 0) return;
     const text = this.#count === this.#rowsPerStatement ? this.#full ??= this.#text() : this.#text();
     this.#values.length = this.#length;
-    this.#database.statement(text).run(...this.#values, ...this.#tail);
+    // A list that is not the last of a call is gone through value by value.
+    const values = this.#tail.length === 0 ? this.#values : [...this.#values, ...this.#tail];
+    this.#database.statement(text).run(...values);
     this.#length = 0;
     this.#count = 0;
   }
