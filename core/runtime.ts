@@ -177,24 +177,31 @@ function networkError(error: unknown): NetworkError {
   return new NetworkError(phase, reason, error);
 }
 
+const BODY_CHUNK_BYTES = 64 * 1024;
+
 /**
  * The same bytes; a stream that breaks off fails with `NetworkError`, one that is aborted with the signal's reason. The
  * runtime's own watch over the signal does not survive a collection of garbage while a body is read (measured with
  * 2.9.6: the abort is lost and the read never ends), so it is watched here.
  */
 function watchBody(body: ReadableStream<Uint8Array>, signal: AbortSignal): ReadableStream<Uint8Array> {
-  const reader = body.getReader();
+  const reader = body.getReader({ mode: "byob" });
   const onAbort = () => void reader.cancel(signal.reason).catch(() => {}); // ends a pending read
   signal.addEventListener("abort", onAbort, { once: true });
   const forget = () => signal.removeEventListener("abort", onAbort);
-  return new ReadableStream<Uint8Array>({
+  return new ReadableStream({
+    type: "bytes",
+    autoAllocateChunkSize: BODY_CHUNK_BYTES, // for readers that bring no place of their own
     async pull(controller) {
+      const request = controller.byobRequest;
       try {
-        const { done, value } = await reader.read();
+        const { done, value } = await reader.read(request?.view ?? new Uint8Array(BODY_CHUNK_BYTES));
         signal.throwIfAborted();
-        if (!done) return controller.enqueue(value);
-        forget();
-        controller.close();
+        if (done) {
+          forget();
+          controller.close();
+        }
+        if (value !== undefined) request?.respondWithNewView(value);
       } catch (error) {
         forget();
         if (signal.aborted) throw signal.reason;

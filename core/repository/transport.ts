@@ -23,6 +23,8 @@ export const FETCH_LIMITS = {
 const MAX_REDIRECTS = 10;
 const MAX_RETRY_AFTER_SECONDS = 30;
 const READ_BYTES = 256 * 1024;
+/** Room for a document of unknown length to begin with. */
+const LEAST_BYTES = 4 * 1024;
 /** A sender below this is as good as silent: within its size limit it could hold a request open for years. */
 const SLOWEST_BYTES_PER_SECOND = 1000;
 const HANDLED_STATUSES: ReadonlySet<number> = new Set([200, 206, 416]);
@@ -44,6 +46,8 @@ export interface OpenResponse {
   readonly header: (name: string) => string | undefined;
   /** Raw bytes. Leaving the loop early cancels the transfer. */
   readonly body: AsyncIterable<Uint8Array>;
+  /** The body in one piece, bounded by the request. */
+  whole(request: DocumentRequest, expectedBytes: number): Promise<Uint8Array>;
   /** Gives the answer up before its body was asked for. */
   discard(): Promise<void>;
 }
@@ -71,6 +75,7 @@ export async function fetchDocument(context: RepositoryContext, request: Documen
       await response.discard();
       throw error;
     }
+    if (head.coding === "identity") return await response.whole(request, head.declaredBytes);
     const bounded = limitStream(response.body, limitBytes, request);
     const decoded = decodeContent(bounded, head.coding, request);
     return await collect(limitStream(decoded, limitBytes, request), head.declaredBytes);
@@ -211,6 +216,7 @@ export async function openHttp(
       status: response.status,
       header: (name) => response.headers.get(name) ?? undefined,
       body: readBody(context, response, patience),
+      whole: (document, expectedBytes) => readWhole(context, response, patience, document, expectedBytes),
       async discard() {
         patience.stop();
         await response.body?.cancel().catch(() => {});
@@ -297,6 +303,66 @@ async function* readBody(
     patience.stop();
     await reader?.cancel().catch(() => {});
   }
+}
+
+/**
+ * Reads a body into one piece, in place where the stream allows it: of 40 MB in chunks each is cleared, filled and
+ * copied, which takes as long again.
+ *
+ * @param expectedBytes So much is likely to come.
+ */
+async function readWhole(
+  context: RepositoryContext,
+  response: HttpResponse,
+  patience: Patience,
+  request: DocumentRequest,
+  expectedBytes: number,
+): Promise<Uint8Array> {
+  const reader = response.body === null ? undefined : openInPlace(response.body);
+  if (reader === undefined) {
+    return await collect(
+      limitStream(readBody(context, response, patience), request.limitBytes, request),
+      expectedBytes,
+    );
+  }
+  let bytes = new Uint8Array(Math.max(expectedBytes + 1, LEAST_BYTES)); // the end shows where there is room for more
+  let total = 0;
+  try {
+    for (;;) {
+      patience.wait();
+      // What is handed over comes back as another object.
+      const { done, value } = await reader.read(bytes.subarray(total, total + READ_BYTES));
+      if (value === undefined) throw new NetworkError("body", "the body was given up");
+      bytes = new Uint8Array(value.buffer);
+      if (done) return bytes.subarray(0, total);
+      total += value.length;
+      if (total > request.limitBytes) throw sizeError(request); // R-HTTP-02: stop reading at once
+      patience.received(value.length);
+      await context.rate.take(context, value.length);
+      if (total === bytes.length) bytes = enlarged(bytes);
+    }
+  } catch (error) {
+    throw patience.explain(error);
+  } finally {
+    patience.stop();
+    await reader.cancel().catch(() => {});
+  }
+}
+
+/** @returns `undefined`: the stream gives chunks of its own only. */
+function openInPlace(body: ReadableStream<Uint8Array>): ReadableStreamBYOBReader | undefined {
+  try {
+    return body.getReader({ mode: "byob" });
+  } catch (error) {
+    if (error instanceof TypeError) return undefined;
+    throw error;
+  }
+}
+
+function enlarged(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  const larger = new Uint8Array(2 * bytes.length);
+  larger.set(bytes);
+  return larger;
 }
 
 /**

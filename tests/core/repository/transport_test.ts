@@ -53,6 +53,17 @@ function begin(settings: readonly string[] = []): Scene {
   };
 }
 
+/** As the runtime gives them: a reader may bring the place for what it reads. */
+function byteStreamOf(chunks: readonly Uint8Array[]): ReadableStream<Uint8Array> {
+  return new ReadableStream({
+    type: "bytes",
+    start(controller) {
+      for (const chunk of chunks) if (chunk.length > 0) controller.enqueue(chunk.slice());
+      controller.close();
+    },
+  });
+}
+
 function collectGarbage(): void {
   setFlagsFromString("--expose-gc");
   runInNewContext("gc()");
@@ -112,9 +123,18 @@ Deno.test("R-SIG-01, R-HTTP-02: fetchDocument() gives the bytes that came, whate
   const chunks = ["he", "", "llo, ", "wor", "ld"].map((text) => new TextEncoder().encode(text));
   for (const announced of [undefined, "0", "1", "7", "12", "999", "x", "-1"]) {
     const headers = announced === undefined ? {} : { "content-length": announced };
-    scene.world.serve = () => ({ headers, body: streamOf(chunks) });
-    assert.equal(await scene.fetch("hello"), "hello, world", announced);
-    await assert.rejects(scene.fetch("hello", { limitBytes: 11 }), refusedBy("E_SIZE_BOUND"));
+    for (const open of [streamOf, byteStreamOf]) {
+      scene.world.serve = () => ({ headers, body: open(chunks) });
+      assert.equal(await scene.fetch("hello"), "hello, world", announced);
+      await assert.rejects(scene.fetch("hello", { limitBytes: 11 }), refusedBy("E_SIZE_BOUND"));
+    }
+  }
+  // More than is read at once, and more than there is room for at first.
+  const large = String.fromCharCode(...Array.from({ length: 100_000 }, (_, at) => 32 + at % 90)).repeat(10);
+  for (const announced of ["1000000", "300000", "0"]) {
+    const body = byteStreamOf([new TextEncoder().encode(large)]);
+    scene.world.serve = () => ({ headers: { "content-length": announced }, body });
+    assert.ok(await scene.fetch("hello", { limitBytes: 1_000_000 }) === large, announced);
   }
   scene.world.serve = () => ({ headers: { "content-length": "1001" }, body: streamOf(chunks) });
   await assert.rejects(scene.fetch("hello"), refusedBy("E_SIZE_BOUND"));
