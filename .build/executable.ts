@@ -2,7 +2,7 @@
 import { gzipSync } from "node:zlib";
 import type { BundledFile } from "./bundle.ts";
 import { loaderOf, sha256 } from "./runtime.ts";
-import { RUNTIME_OPTIONS } from "./runtime_options.ts";
+import { RUNTIME_ENVIRONMENT, RUNTIME_OPTIONS } from "./runtime_options.ts";
 
 const encoder = new TextEncoder();
 
@@ -63,6 +63,7 @@ export function layOut(parts: ExecutableParts, packedRuntime: Uint8Array): Uint8
     ["PROGRAM_HASH", hashes[1] ?? ""],
     ["PERMISSIONS", parts.permissions.join("\n#   ")],
     ["RUNTIME_OPTIONS", RUNTIME_OPTIONS.map(quoted).join(" ")],
+    ["RUNTIME_ENVIRONMENT", Object.entries(RUNTIME_ENVIRONMENT).map(([name, value]) => `${name}=${value}`).join(" ")],
     ["PROGRAM_SIZE", String(packedProgram.length)],
   ]);
   // Eight digits wide whatever they are, so that the head's length does not depend on them. No leading zero: some

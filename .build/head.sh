@@ -122,7 +122,7 @@ if ! locate usable unpack; then
   exit 1
 fi
 unset PEIPKG_RUNTIME_DIR DENO_V8_FLAGS NODE_OPTIONS
-export _PEIPKG_PROGRAM="$self" DENO_DIR="${directory%/*}/deno-dir" DENO_NO_UPDATE_CHECK=1
+export _PEIPKG_PROGRAM="$self" DENO_DIR="${directory%/*}/deno-dir" DENO_NO_UPDATE_CHECK=1 @RUNTIME_ENVIRONMENT@
 exec "$directory/deno" run -q --no-prompt --no-lock --no-remote --no-npm @RUNTIME_OPTIONS@ \
   --config="$directory/program/permissions.json" -P=peipkg "$directory/program/$entry" "$@"
 exit 126

@@ -14,3 +14,10 @@
  * of 63,666 packages takes 0.05 s more of 0.9 than without them.
  */
 export const RUNTIME_OPTIONS = ["--v8-flags=--max-semi-space-size=1,--heap-growing-percent=20,--no-lazy"] as const;
+
+/**
+ * Environment of the runtime where something of ours starts it. One heap of the C library for all threads: each would
+ * have its own else, and what one has given back is of no use to another. Installing 33,159 files takes 163 MiB at the
+ * peak instead of 174 with all options above, in the same time.
+ */
+export const RUNTIME_ENVIRONMENT = { MALLOC_ARENA_MAX: "1" } as const;

@@ -1,7 +1,7 @@
 /** peipkg itself, bundled as the executable is, installing from a signed repository. */
 import { bundle, stageSources } from "../../../.build/bundle.ts";
 import { permissionFile } from "../../../.build/permissions.ts";
-import { RUNTIME_OPTIONS } from "../../../.build/runtime_options.ts";
+import { RUNTIME_ENVIRONMENT, RUNTIME_OPTIONS } from "../../../.build/runtime_options.ts";
 import { eachInPairs, LEVEL, once, prepare, SET_NAMES } from "../peer.ts";
 import type { Invocation, Peer, Source } from "../peer.ts";
 import type { BenchPackage, SetName } from "../workload.ts";
@@ -78,6 +78,7 @@ export function peipkgPeer(program: Program, quiet: Program): Peer {
     await prepare(startProgram(quiet, entry, args));
   const invoke = (root: string, ...args: readonly string[]): Invocation => ({
     command: startProgram(program, "main", ["--root", root, "--no-progress", ...args]),
+    env: RUNTIME_ENVIRONMENT,
   });
 
   const packSet = async (directory: string, set: SetName, packages: readonly BenchPackage[]): Promise<void> => {
