@@ -9,8 +9,12 @@ import type { KeepContent } from "../format/package_walk.ts";
 
 /** Content kept by one command at most. */
 const BUDGET_BYTES = 32 * 1024 * 1024;
-/** Small files share allocations of this size: thousands of them would cost more than their content. */
+/**
+ * Small files share allocations of up to this size: thousands of them would cost more than their content. The first one
+ * of a package is small, because many packages have little to keep.
+ */
 const SLAB_BYTES = 512 * 1024;
+const FIRST_SLAB_BYTES = 16 * 1024;
 
 /** Memory for all packages of one command. */
 export class ContentBudget {
@@ -85,7 +89,8 @@ export class KeptContent {
   #allocate(bytes: number): Uint8Array {
     if (bytes > SLAB_BYTES / 8) return new Uint8Array(bytes);
     if (bytes > this.#slab.length - this.#slabFill) {
-      this.#slab = new Uint8Array(SLAB_BYTES);
+      const grown = Math.min(SLAB_BYTES, Math.max(FIRST_SLAB_BYTES, 2 * this.#slab.length));
+      this.#slab = new Uint8Array(Math.max(grown, bytes));
       this.#slabFill = 0;
     }
     this.#slabFill += bytes;
