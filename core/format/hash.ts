@@ -55,7 +55,7 @@ export function createSha256(): Sha256 {
 
 /** Keeps short content until it ends: the plain hash cannot hand a computation over. */
 class Hash implements Sha256 {
-  #native: NativeHash | undefined;
+  #native = loaded === undefined ? undefined : createNative();
   #kept = new Uint8Array(0);
   #length = 0;
 
