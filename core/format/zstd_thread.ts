@@ -221,7 +221,7 @@ export class ThreadTurn implements Codec, Disposable {
     const { taken, hasEnded } = this.#ring; // looked at before the content, which then is all of what they tell of
     let hasNews = this.#ring.read(this.#passOnSlot);
     for (; this.#taken < taken && this.#isOpen; this.#taken++, hasNews = true) this.#events?.taken();
-    if (!hasEnded || !this.#isOpen) return hasNews;
+    if (!hasEnded || this.#hasEnded || !this.#isOpen) return hasNews;
     this.#hasEnded = true;
     this.#events?.ended();
     return true;
