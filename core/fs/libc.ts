@@ -11,10 +11,6 @@
 import { INQUIRING, LISTING, RARE, READING, WRITING } from "./symbols.ts";
 
 type Calls = Deno.DynamicLibrary<typeof READING>["symbols"];
-type ListingCalls = Deno.DynamicLibrary<typeof LISTING>["symbols"];
-type InquiringCalls = Deno.DynamicLibrary<typeof INQUIRING>["symbols"];
-type ChangingCalls = Deno.DynamicLibrary<typeof WRITING>["symbols"];
-type RareCalls = Deno.DynamicLibrary<typeof RARE>["symbols"];
 
 const encoder = new TextEncoder();
 // Longer than any path the kernel takes, so that a text cut to fit is refused by it (ENAMETOOLONG), not shortened.
@@ -24,10 +20,6 @@ const firstText = new Uint8Array(Number(TEXT_BYTES));
 export const secondText = new Uint8Array(Number(TEXT_BYTES));
 
 let calls: Calls | undefined;
-let listingCalls: ListingCalls | undefined;
-let inquiringCalls: InquiringCalls | undefined;
-let changingCalls: ChangingCalls | undefined;
-let rareCalls: RareCalls | undefined;
 let errnoAddress: Deno.UnsafePointerView | undefined;
 
 /** The functions every command needs. */
@@ -41,33 +33,24 @@ export function libc(): Calls {
   return symbols;
 }
 
+/** The functions of a group, bound when the first of them is needed. */
+function bound<Group extends Deno.ForeignLibraryInterface>(group: Group): () => Deno.DynamicLibrary<Group>["symbols"] {
+  let symbols: Deno.DynamicLibrary<Group>["symbols"] | undefined;
+  return () => {
+    if (symbols !== undefined) return symbols;
+    libc(); // for its `errno`
+    return symbols = Deno.dlopen("libc.so.6", group).symbols;
+  };
+}
+
 /** The functions that list a directory. */
-export function lister(): ListingCalls {
-  if (listingCalls !== undefined) return listingCalls;
-  libc(); // for its `errno`
-  return listingCalls = Deno.dlopen("libc.so.6", LISTING).symbols;
-}
-
+export const lister = bound(LISTING);
 /** The functions that ask for what a reader of the database has no need of. */
-export function inquiring(): InquiringCalls {
-  if (inquiringCalls !== undefined) return inquiringCalls;
-  libc(); // for its `errno`
-  return inquiringCalls = Deno.dlopen("libc.so.6", INQUIRING).symbols;
-}
-
+export const inquiring = bound(INQUIRING);
 /** The functions that change something; taking the writer lock loads them, long before a rename (T-COMMIT-30). */
-export function changing(): ChangingCalls {
-  if (changingCalls !== undefined) return changingCalls;
-  libc(); // for its `errno`
-  return changingCalls = Deno.dlopen("libc.so.6", WRITING).symbols;
-}
-
+export const changing = bound(WRITING);
 /** The functions few changes need. */
-export function rare(): RareCalls {
-  if (rareCalls !== undefined) return rareCalls;
-  libc(); // for its `errno`
-  return rareCalls = Deno.dlopen("libc.so.6", RARE).symbols;
-}
+export const rare = bound(RARE);
 
 /** The result of the call made last, or its error number negated. */
 export function outcome(result: number): number {
