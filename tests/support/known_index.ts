@@ -24,6 +24,24 @@ export const indexText = (packages: unknown, more: object = {}): string =>
     ...more,
   });
 
+/** A package entry of an index. */
+export const indexEntry = (name: string, more: object = {}) => ({
+  name,
+  version: "1.0-1",
+  architecture: "x86_64",
+  description: "An editor",
+  dependencies: [{ name: "lib", constraint: ">= 1.0" }],
+  conflicts: [],
+  size_compressed: 1,
+  size_installed: 2,
+  hash: { algorithm: "sha256", value: "0".repeat(64) },
+  url: `/p/${name}`,
+  ...more,
+});
+
+/** Package names in the order of an index. */
+export const numberedName = (at: number) => `p${String(at).padStart(3, "0")}`;
+
 /**
  * Reads an index both ways and compares what comes of it: the same refusal, or the same rows.
  *

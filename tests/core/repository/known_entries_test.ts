@@ -2,24 +2,12 @@ import { strict as assert } from "node:assert";
 import { PeipkgError } from "../../../core/errors.ts";
 import { mutateJson } from "../../fuzz/mutate.ts";
 import { Random } from "../../fuzz/target.ts";
-import { indexText, readBeside } from "../../support/known_index.ts";
+import { indexEntry, indexText, numberedName as name, readBeside } from "../../support/known_index.ts";
 
 const encode = (text: string) => new TextEncoder().encode(text);
 
-const entry = (name: string, more: object = {}) => ({
-  name,
-  version: "1.0-1",
-  architecture: "x86_64",
-  description: `Says "${name}", \\ and é`,
-  dependencies: [{ name: "lib", constraint: ">= 1.0" }],
-  conflicts: [],
-  size_compressed: 1,
-  size_installed: 2,
-  hash: { algorithm: "sha256", value: "0".repeat(64) },
-  url: `/p/${name}`,
-  ...more,
-});
-const name = (at: number) => `p${String(at).padStart(3, "0")}`;
+const entry = (name: string, more: object = {}) =>
+  indexEntry(name, { description: `Says "${name}", \\ and é`, ...more });
 const ENTRIES = Array.from({ length: 60 }, (_, at) => entry(name(at)));
 const KNOWN = encode(`${indexText(ENTRIES)}\n`);
 

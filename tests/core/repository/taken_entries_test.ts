@@ -4,25 +4,10 @@ import { PeipkgError } from "../../../core/errors.ts";
 import { type IndexExpectation, parseIndex } from "../../../core/repository/index.ts";
 import { takePlainEntries } from "../../../core/repository/taken_entries.ts";
 import { Random } from "../../fuzz/target.ts";
-import { indexText } from "../../support/known_index.ts";
+import { indexEntry as entry, indexText, numberedName as name } from "../../support/known_index.ts";
 
 const encode = (text: string) => new TextEncoder().encode(text);
 const decode = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
-
-const entry = (name: string, more: object = {}) => ({
-  name,
-  version: "1.0-1",
-  architecture: "x86_64",
-  description: "An editor",
-  dependencies: [{ name: "lib", constraint: ">= 1.0" }],
-  conflicts: [],
-  size_compressed: 1,
-  size_installed: 2,
-  hash: { algorithm: "sha256", value: "0".repeat(64) },
-  url: `/p/${name}`,
-  ...more,
-});
-const name = (at: number) => `p${String(at).padStart(3, "0")}`;
 
 Deno.test("R-IDX-05, R-PROD-02: takePlainEntries() leaves what producers do not write", () => {
   const taken = (text: string) => {
